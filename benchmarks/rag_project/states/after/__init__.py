@@ -1,0 +1,1 @@
+"""With what really releases: clients closed, patches stopped, mocks of one test."""

@@ -1,0 +1,1 @@
+"""With the memory guide's fixes, exactly as it writes them."""

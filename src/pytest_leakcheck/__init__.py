@@ -1,0 +1,1 @@
+"""Who leaks, what holds it, and whether a fix let it go."""

@@ -1,0 +1,136 @@
+"""Read memray's captures after a run, in a process of its own: ``python -m …captures RUN``.
+
+For each capture: where the memory that stayed was allocated, with native frames. Captures of tests
+that are no suspects are deleted; the worst suspects' get an offline flame graph.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import memray
+import msgspec
+
+from pytest_leakcheck.journal import Journal, Run, load_run
+from pytest_leakcheck.judge.verdict import judge_run
+from pytest_leakcheck.measure.allocations import short_path
+from pytest_leakcheck.measure.repeat import capture_name
+from pytest_leakcheck.records import CaptureRecord, Site
+
+_MOST_SITES = 5
+_MOST_FRAMES = 12
+_MOST_FLAMEGRAPHS = 5
+
+#: The harness's and pytest's frames say nothing about who allocated.
+_MACHINERY = ("/pytest_leakcheck/", "/_pytest/", "/pluggy/", "runpy.py")
+
+
+def read_capture(path: Path, runs: int) -> tuple[list[Site], int]:
+    """Where memory was allocated that stayed, largest first, and memray's peak in bytes.
+
+    Args:
+        runs: how many runs of the test the capture covers; sizes are per run.
+    """
+    reader = memray.FileReader(path)
+    peak = int(reader.metadata.peak_memory)
+    by_place: dict[tuple[str, str, int], list[tuple[int, int, list[Any]]]] = defaultdict(list)
+    for record in reader.get_leaked_allocation_records(merge_threads=True):
+        try:
+            frames = list(record.hybrid_stack_trace(max_stacks=_MOST_FRAMES))
+        except NotImplementedError:
+            frames = list(record.stack_trace(max_stacks=_MOST_FRAMES))
+        if any("/pytest_leakcheck/" in file for _, file, _ in frames[:2]):
+            continue
+        place = _place(frames)
+        by_place[place].append((record.size, record.n_allocations, frames))
+    sites = [_site(place, found, runs) for place, found in by_place.items()]
+    sites.sort(key=lambda site: (-site.bytes, site.file, site.line, site.function))
+    return sites[:_MOST_SITES], peak
+
+
+def _place(frames: list[Any]) -> tuple[str, str, int]:
+    """The innermost frame with a name that is not an allocator's own."""
+    for function, file, line in frames:
+        if function and "<unknown>" not in function and not _is_allocator(function):
+            return function, short_path(file), line
+    return frames[0] if frames else ("<unknown>", "<unknown>", 0)
+
+
+def _is_allocator(function: str) -> bool:
+    return function.startswith(("__rust_alloc", "__rdl_", "alloc::", "operator new", "malloc", "PyMem", "PyObject_Malloc", "_PyObject_Malloc"))
+
+
+def _site(place: tuple[str, str, int], found: list[tuple[int, int, list[Any]]], runs: int) -> Site:
+    _, _, frames = max(found, key=lambda entry: entry[0])
+    told = [f for f in frames if not any(part in f[1] for part in _MACHINERY)]
+    function, file, line = place
+    return Site(
+        file=file,
+        line=line,
+        function=function,
+        bytes=round(sum(size for size, _, _ in found) / runs),
+        blocks=round(sum(count for _, count, _ in found) / runs),
+        native=not file.endswith((".py", ">")),
+        stack=[f"{name} ({short_path(where)}:{number})" for name, where, number in told],
+    )
+
+
+def flame_graph(capture: Path, output: Path) -> bool:
+    """Write an offline page of what a capture says stayed. Whether it worked."""
+    output.unlink(missing_ok=True)
+    words = ["flamegraph", "--leaks", "--no-web", "-f", "-o", str(output), str(capture)]
+    done = subprocess.run(
+        [sys.executable, "-m", "memray", *words], capture_output=True, check=False
+    )
+    return done.returncode == 0 and output.exists()
+
+
+def read_all(folder: Path) -> None:
+    """Read every capture of a run folder and write what they say to its journal."""
+    run = load_run(folder)
+    leaking = {t.nodeid for t in judge_run(run).tests if t.verdict in ("leak", "unconfirmed")}
+    wanted = _wanted(run, leaking)
+    journal = Journal(folder, "captures")
+    drawn = 0
+    for nodeid, record in wanted.items():
+        path = folder / record.capture
+        if not path.exists():
+            continue
+        try:
+            sites, _ = read_capture(path, record.runs)
+        except OSError:
+            continue  # cut off with its process: there is nothing to read
+        flame = path.with_suffix(".html")
+        shown = drawn < _MOST_FLAMEGRAPHS and flame_graph(path, flame)
+        drawn += shown
+        journal.append(
+            msgspec.structs.replace(
+                record, sites=sites, flamegraph=f"captures/{flame.name}" if shown else None
+            )
+        )
+    journal.close()
+    kept = {folder / record.capture for record in wanted.values()}
+    for path in (folder / "captures").glob("*.bin"):
+        if path not in kept:
+            path.unlink()
+
+
+def _wanted(run: Run, leaking: set[str]) -> dict[str, CaptureRecord]:
+    """One capture for each leaking test: of its repeats, else of its run at full depth."""
+    wanted: dict[str, CaptureRecord] = {}
+    for nodeid in sorted(leaking):
+        if nodeid in run.captures:
+            wanted[nodeid] = run.captures[nodeid][-1]
+        elif (run.folder / "captures" / f"{capture_name(nodeid)}.bin").exists():
+            wanted[nodeid] = CaptureRecord(
+                nodeid=nodeid, capture=f"captures/{capture_name(nodeid)}.bin"
+            )
+    return wanted
+
+
+if __name__ == "__main__":
+    read_all(Path(sys.argv[1]))

@@ -1,0 +1,172 @@
+"""What changed between two runs: the rule that marks a test or a cause. Pure, over records.
+
+A mark never rests on a number alone: *fixed* and *new* rest on two verdicts, *better* and *worse*
+on two intervals that do not overlap. What was not judged on either side is *not comparable*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_leakcheck.records import BYTE_SIGNALS, Mark, Slope, TestVerdict
+from pytest_leakcheck.report.text import amount, count, growth_words, plural, signal_name
+
+#: Verdicts that say: nothing stays for good.
+LETS_GO = frozenset({"clean", "settles", "held", "late"})
+
+#: A change smaller than this share of the larger growth is no change.
+RELATIVE = 0.10
+
+#: Nor is one below this per run: the grain of each signal.
+NOISE: Mapping[str, float] = {
+    "heap_bytes": 256,
+    "python_bytes": 256,
+    "rss_bytes": 64 * 1024,
+    "blocks": 2,
+    "survivors": 0.5,
+    "fds": 0.25,
+    "threads": 0.25,
+    "children": 0.25,
+}
+
+#: The first signal here that changed decides; RSS only where no other signal of bytes is seen.
+DECIDES: tuple[str, ...] = (
+    "heap_bytes",
+    "python_bytes",
+    "survivors",
+    "blocks",
+    "fds",
+    "threads",
+    "children",
+    "rss_bytes",
+)
+
+#: What each mark becomes when the two runs change places.
+SWAPPED: Mapping[Mark, Mark] = {
+    "fixed": "new",
+    "new": "fixed",
+    "better": "worse",
+    "worse": "better",
+    "same": "same",
+    "not comparable": "not comparable",
+}
+
+
+def mark(before: TestVerdict | None, after: TestVerdict | None) -> tuple[Mark, str]:
+    """How a test changed from one run to the other, and why, in words.
+
+    ``None`` stands for a run that does not have the test.
+    """
+    if before is None or after is None:
+        where = "either" if before is after else "the earlier" if before is None else "the later"
+        return "not comparable", f"not in {where} run"
+    for side, verdict in (("earlier", before), ("later", after)):
+        if not is_judged(verdict):
+            return "not comparable", f"{verdict.verdict} in the {side} run: {verdict.reason}"
+    return _both_judged(before, after)
+
+
+def is_judged(test: TestVerdict) -> bool:
+    """Whether a verdict says for certain that a test leaks or that it does not."""
+    return test.verdict == "leak" or test.verdict in LETS_GO
+
+
+def _both_judged(before: TestVerdict, after: TestVerdict) -> tuple[Mark, str]:
+    if before.verdict == "leak" and after.verdict == "leak":
+        return _both_leak(before, after)
+    if before.verdict == "leak":
+        return "fixed", f"grew by {growth_words(before.slopes)} per run, now {after.verdict}"
+    if after.verdict == "leak":
+        return "new", f"was {before.verdict}, grows by {growth_words(after.slopes)} per run"
+    if before.verdict == after.verdict:
+        return "same", f"{after.verdict} in both runs"
+    return "same", f"{before.verdict} in the earlier run, {after.verdict} in the later"
+
+
+def _both_leak(before: TestVerdict, after: TestVerdict) -> tuple[Mark, str]:
+    once = [side.basis == "one run" for side in (before, after)]
+    if once[0] != once[1]:
+        which = "earlier" if once[0] else "later"
+        return "not comparable", f"leaks in both runs, but the {which} run did not repeat it"
+    return mark_slopes(before.slopes, after.slopes)
+
+
+def mark_slopes(before: Mapping[str, Slope], after: Mapping[str, Slope]) -> tuple[Mark, str]:
+    """``better``, ``worse``, ``same`` or ``not comparable``, from growth per run by signal."""
+    seen = [
+        name
+        for name in DECIDES
+        if name in before
+        and name in after
+        and before[name].low is not None
+        and after[name].low is not None
+    ]
+    if not seen:
+        return "not comparable", "no signal was repeated in both runs"
+    if not BYTE_SIGNALS.isdisjoint(set(seen) - {"rss_bytes"}) and "rss_bytes" in seen:
+        seen.remove("rss_bytes")
+    changed = [name for name in seen if _changed(name, before[name], after[name])]
+    if not changed:
+        name = next((n for n in seen if after[n].per_run or before[n].per_run), seen[0])
+        return "same", f"{_step(name, before, after)}: the intervals overlap or the change is small"
+    first = changed[0]
+    falls = after[first].per_run < before[first].per_run
+    against = [
+        _step(name, before, after)
+        for name in changed[1:]
+        if (after[name].per_run < before[name].per_run) != falls
+    ]
+    reason = _step(first, before, after) + (f"; but {', '.join(against)}" if against else "")
+    return ("better" if falls else "worse"), reason
+
+
+def _changed(signal: str, before: Slope, after: Slope) -> bool:
+    if before.low is None or before.high is None or after.low is None or after.high is None:
+        return False
+    if before.low <= after.high and after.low <= before.high:
+        return False
+    change = abs(after.per_run - before.per_run)
+    larger = max(abs(after.per_run), abs(before.per_run))
+    return change > 0 and change >= max(RELATIVE * larger, NOISE.get(signal, 0.0))
+
+
+def _step(signal: str, before: Mapping[str, Slope], after: Mapping[str, Slope]) -> str:
+    old, new = before[signal].per_run, after[signal].per_run
+    return f"{signal_name(signal)} {amount(signal, old)} per run, then {amount(signal, new)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseSide:
+    """One run's part in the comparison of a cause."""
+
+    slopes: Mapping[str, Slope] | None
+    """Growth per run of its best witness; None where the run does not show the cause."""
+    witnesses: frozenset[str]
+    """Node ids of the tests that show it."""
+    judged: frozenset[str]
+    """Node ids of all tests that this run judged."""
+
+
+def mark_cause(before: CauseSide, after: CauseSide) -> tuple[Mark, str]:
+    """How a cause changed. Only tests that both runs judged count."""
+    both = before.judged & after.judged
+    old, new = before.witnesses & both, after.witnesses & both
+    if before.slopes is None and after.slopes is None:
+        return "not comparable", "neither run shows it"
+    if before.slopes is None or after.slopes is None:
+        shown, which = (old, "later") if after.slopes is None else (new, "earlier")
+        tests = len(before.witnesses | after.witnesses)
+        if not shown:
+            return "not comparable", f"the {which} run judged none of its {plural(tests, 'test')}"
+        left_out = f" ({tests - len(shown)} of {tests} not judged)" if tests > len(shown) else ""
+        sentence = f"none of {plural(len(shown), 'test')} shows it in the {which} run{left_out}"
+        return ("fixed" if after.slopes is None else "new"), sentence
+    if not old and not new:
+        return "not comparable", "no test that shows it was judged in both runs"
+    marked, reason = mark_slopes(before.slopes, after.slopes)
+    moved = abs(len(new) - len(old))
+    if marked in ("better", "worse") or not moved or moved < RELATIVE * max(len(new), len(old)):
+        return marked, reason
+    sentence = f"{plural(len(old), 'test')} showed it, then {count(len(new))}"
+    return ("better" if len(new) < len(old) else "worse"), sentence

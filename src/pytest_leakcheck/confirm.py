@@ -1,0 +1,381 @@
+"""Confirmation, seen from the parent: plan, start, watch, restart.
+
+Suspects are repeated by a pytest of their own (:mod:`pytest_leakcheck.measure.confirming`), so that
+the suite's memory is not multiplied and heavy probes disturb nobody. When that process dies, hangs
+or has grown too large, another one goes on with what is left.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import pytest
+
+from pytest_leakcheck.journal import Journal, load_run
+from pytest_leakcheck.judge.suspects import (
+    Suspect,
+    choose_witnesses,
+    find_fixture_suspects,
+    find_suspects,
+)
+from pytest_leakcheck.judge.verdict import judge_run
+from pytest_leakcheck.plan import Plan, Progress, Task
+from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord
+from pytest_leakcheck.settings import Settings
+
+_POLL_S = 0.1
+
+
+class Confirmation:
+    """Confirms the suspects of a run folder."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        folder: Path,
+        settings: Settings,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._config = config
+        self._folder = folder
+        self._settings = settings
+        self._environment = environment
+        self._journal: Journal | None = None
+        self._number = 0
+        self._deadline = time.monotonic() + settings.confirm_budget_s
+        self._line = ProgressLine(config)
+
+    def run(self) -> None:
+        """Repeat the witnesses of every signature; then the rest of the groups that disagree."""
+        run = load_run(self._folder)
+        limits = self._settings.thresholds
+        suspects = find_suspects(run.tests, limits)
+        groups = choose_witnesses(suspects, self._settings.witnesses)
+        witnesses = [s for group in groups.values() for s in group]
+        fixtures = [
+            Task(name=s.name, nodeid=s.nodeid, file=_file_of(s.nodeid), wide=True)
+            for records in run.fixtures.values()
+            for s in find_fixture_suspects(records, limits)
+        ]
+        if not witnesses and not fixtures:
+            return
+        self._journal = Journal(self._folder, "confirm")
+        chosen = {s.nodeid for s in witnesses}
+        for suspect in suspects:
+            self._journal.append(
+                AssignRecord(
+                    nodeid=suspect.nodeid,
+                    signature=suspect.signature,
+                    witness=suspect.nodeid in chosen,
+                )
+            )
+        tasks = [self._task(s) for s in witnesses] + list({t.name: t for t in fixtures}.values())
+        self._carry_out(_in_file_order(tasks))
+        again = self._members_of_mixed_groups(suspects, chosen)
+        self._carry_out(_in_file_order(self._task(s) for s in again))
+        self._line.clear()
+        self._journal.close()
+        self._read_captures()
+
+    def _members_of_mixed_groups(
+        self, suspects: list[Suspect], done: set[str]
+    ) -> list[Suspect]:
+        """Suspects whose witnesses do not agree: each has to speak for itself."""
+        verdicts = {t.nodeid: t for t in judge_run(load_run(self._folder)).tests}
+        by_signature: dict[str, set[str]] = {}
+        for suspect in suspects:
+            if suspect.nodeid in done and verdicts[suspect.nodeid].basis == "repeated":
+                by_signature.setdefault(suspect.signature, set()).add(
+                    verdicts[suspect.nodeid].verdict
+                )
+        return [
+            s
+            for s in suspects
+            if s.nodeid not in done and len(by_signature.get(s.signature, ())) != 1
+        ]
+
+    def _task(self, suspect: Suspect) -> Task:
+        nodeid = suspect.nodeid
+        if self._config.getoption("dist", default="no") == "loadgroup":
+            # There xdist writes the group behind the node id of its workers' items.
+            nodeid = nodeid.rpartition("@")[0] or nodeid
+        return Task(name=suspect.nodeid, nodeid=nodeid, file=_file_of(nodeid))
+
+    # --- processes -----------------------------------------------------------------------------
+
+    def _carry_out(self, tasks: list[Task]) -> None:
+        self._line.expect(len(tasks))
+        while tasks:
+            if time.monotonic() > self._deadline:
+                self._event(
+                    "confirm-budget",
+                    f"{len(tasks)} suspects were not repeated within "
+                    f"{self._settings.confirm_budget_s:g} s and stay unconfirmed: raise "
+                    "--leakcheck-confirm-budget.",
+                )
+                return
+            tasks = self._one_process(tasks)
+
+    def _one_process(self, tasks: list[Task]) -> list[Task]:
+        """Run one confirming process; what it did not get to is returned."""
+        self._number += 1
+        progress = self._folder / f"confirm-{self._number}.progress"
+        plan = Plan(
+            folder=str(self._folder),
+            number=self._number,
+            progress=str(progress),
+            settings=self._settings,
+            tasks=tasks,
+        )
+        plan_path = self._folder / f"confirm-{self._number}.plan"
+        plan_path.write_bytes(msgspec.json.encode(plan))
+        log = self._folder / f"confirm-{self._number}.log"
+        progress.touch()
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                self._command(plan_path, tasks),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self._config.invocation_params.dir,
+                env=dict(self._environment),
+            )
+            try:
+                watched = self._watch(process, progress)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
+        left = self._left(tasks, watched, process.returncode, log)
+        for path in (plan_path, progress):
+            path.unlink(missing_ok=True)
+        return left
+
+    def _watch(self, process: subprocess.Popen[bytes], progress: Path) -> _Watched:
+        watched = _Watched()
+        with progress.open("rb") as lines:
+            while True:
+                ended = process.poll() is not None
+                watched.read(lines, self._line)
+                if ended:
+                    return watched
+                now = time.monotonic()
+                if now > self._deadline:
+                    watched.given_up = "budget"
+                    return watched
+                if watched.current and now - watched.since > self._settings.test_timeout_s:
+                    watched.given_up = "timeout"
+                    return watched
+                time.sleep(_POLL_S)
+
+    def _left(
+        self, tasks: list[Task], watched: _Watched, status: int, log: Path
+    ) -> list[Task]:
+        left = [t for t in tasks if t.name not in watched.done]
+        if watched.given_up == "budget":
+            return left
+        if watched.current:
+            how = (
+                f"its repeats did not end within {self._settings.test_timeout_s:g} s"
+                if watched.given_up
+                else f"the process that repeated it {_died(status)}"
+            )
+            self._skip(watched.current, how)
+            return [t for t in left if t.name != watched.current]
+        if watched.full or not left:
+            return left
+        # It ended by itself without beginning some of them.
+        if watched.done:
+            for task in left:
+                self._skip(task.name, "it was not collected again when it was to be repeated")
+        else:
+            self._event(
+                "confirm-failed",
+                f"The confirming pytest ended with status {status} before it repeated anything: "
+                f"see {log.name} in the run folder; the suspects stay unconfirmed.",
+            )
+        return []
+
+    def _skip(self, nodeid: str, reason: str) -> None:
+        assert self._journal is not None
+        self._journal.append(SkipRecord(nodeid=nodeid, reason=reason))
+
+    def _event(self, slug: str, sentence: str) -> None:
+        assert self._journal is not None
+        self._journal.append(EventRecord(slug=slug, sentence=sentence))
+
+    # --- the command ---------------------------------------------------------------------------
+
+    def _command(self, plan: Path, tasks: list[Task]) -> list[str]:
+        config = self._config
+        root = config.rootpath
+        words = [sys.executable, "-m", "pytest", *kept_arguments(config)]
+        words += [f"--rootdir={root}"]
+        if config.inipath is not None:
+            words += ["-c", str(config.inipath)]
+        if config.pluginmanager.hasplugin("xdist"):
+            words += ["-n0", "--dist=no"]
+        if config.pluginmanager.hasplugin("pytest_cov"):
+            words += ["--no-cov"]
+        if config.pluginmanager.hasplugin("timeout"):
+            words += ["--timeout=0"]
+        words += ["-q", f"--leakcheck-confirm={plan}"]
+        files = dict.fromkeys(str(root / task.file) for task in tasks)
+        return [*words, *files]
+
+    def _read_captures(self) -> None:
+        """Have memray's captures read by another process: it takes memory and time."""
+        if not any((self._folder / "captures").glob("*.bin")):
+            return
+        self._line.say("reading memray's captures")
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest_leakcheck.captures", str(self._folder)],
+            capture_output=True,
+            text=True,
+            env=dict(self._environment),
+            check=False,
+        )
+        self._line.clear()
+        if done.returncode:
+            late = Journal(self._folder, "controller")
+            told = done.stderr.strip().splitlines()[-1:] or ["no message"]
+            late.append(
+                EventRecord(
+                    slug="captures-failed",
+                    sentence=f"memray's captures could not be read: {told[0]}",
+                )
+            )
+            late.close()
+
+
+class _Watched:
+    """What the progress file has said so far."""
+
+    def __init__(self) -> None:
+        self.done: set[str] = set()
+        self.current = ""
+        self.since = time.monotonic()
+        self.full = False
+        self.given_up = ""
+        self._rest = b""
+        self._decoder = msgspec.json.Decoder(Progress)
+
+    def read(self, lines: IO[bytes], shown: ProgressLine) -> None:
+        *whole, self._rest = (self._rest + lines.read()).split(b"\n")
+        for line in whole:
+            word = self._decoder.decode(line)
+            if word.begin:
+                self.current = word.begin
+                self.since = time.monotonic()
+            if word.end:
+                self.done.add(word.end)
+                self.current = ""
+                shown.step()
+            self.full = self.full or word.full
+
+
+class ProgressLine:
+    """``confirming suspects: 3 of 14, about 40 s left`` on a terminal; one line without one."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin(
+            "terminalreporter"
+        )
+        if config.option.verbose < -1:
+            self._reporter = None
+        self._done = 0
+        self._total = 0
+        self._start = time.monotonic()
+        self._shown = False
+
+    def expect(self, more: int) -> None:
+        """So many more suspects are to be repeated."""
+        if not more or self._reporter is None:
+            return
+        self._total += more
+        if not self._reporter.isatty:
+            self._reporter.ensure_newline()
+            self._reporter.write_line(
+                f"leakcheck: confirming {more} suspects in a process of their own"
+            )
+        self._show()
+
+    def step(self) -> None:
+        """One more is done."""
+        self._done += 1
+        self._show()
+
+    def say(self, what: str) -> None:
+        """Show another phase."""
+        if self._reporter is not None and self._reporter.isatty:
+            if not self._shown:
+                self._reporter.ensure_newline()
+            self._reporter.rewrite(f"leakcheck: {what}", erase=True)
+            self._shown = True
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._reporter is not None and self._shown:
+            self._reporter.rewrite("", erase=True)
+            self._shown = False
+
+    def _show(self) -> None:
+        left = ""
+        if self._done:
+            seconds = (time.monotonic() - self._start) / self._done * (self._total - self._done)
+            left = f", about {seconds:.0f} s left"
+        self.say(f"confirming suspects: {self._done} of {self._total}{left}")
+
+
+#: Options of the user's command line that would change which tests run, or write over the suite's
+#: own outputs. ``True``: the option's value is the next word, unless it is given with ``=``.
+_DROPPED = {
+    **dict.fromkeys(("--lf", "--last-failed", "--ff", "--failed-first", "--nf", "--new-first"), False),
+    **dict.fromkeys(("--sw", "--stepwise", "--sw-skip", "--stepwise-skip", "-x", "--exitfirst"), False),
+    **dict.fromkeys(("--pdb", "--trace", "--memray", "--leakcheck", "--sw-reset"), False),
+    **dict.fromkeys(("--maxfail", "--junitxml", "--junit-xml", "--html", "--report-log"), True),
+    **dict.fromkeys(("--leakcheck-label", "--leakcheck-dir", "--leakcheck-depth"), True),
+    **dict.fromkeys(("--leakcheck-confirm-budget", "--leakcheck-env", "--rootdir", "-c"), True),
+    **dict.fromkeys(("--limit-memory", "--limit-leaks", "--memray-bin-path", "--basetemp"), True),
+    **dict.fromkeys(("--deselect", "--lfnf", "--last-failed-no-failures", "--log-file"), True),
+}
+
+
+def kept_arguments(config: pytest.Config) -> list[str]:
+    """The user's command line without its files and without what must not happen twice."""
+    positional = set(map(str, config.option.file_or_dir or ()))
+    kept: list[str] = []
+    words = iter(map(str, config.invocation_params.args))
+    for word in words:
+        name, has_value, _ = word.partition("=")
+        if name in _DROPPED:
+            if _DROPPED[name] and not has_value:
+                next(words, None)
+            continue
+        if word not in positional:
+            kept.append(word)
+    return kept
+
+
+def _file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
+def _in_file_order(tasks: Iterable[Task]) -> list[Task]:
+    return sorted(tasks, key=lambda t: (t.file, t.wide))
+
+
+def _died(status: int) -> str:
+    if status < 0:
+        try:
+            return f"was killed by {signal.Signals(-status).name}"
+        except ValueError:
+            return f"was killed by signal {-status}"
+    return f"ended with status {status}"

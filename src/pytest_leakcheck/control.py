@@ -1,0 +1,177 @@
+"""The run as a whole: its folder, its workers, the confirmation after it, the summary.
+
+In the process that the user started (pytest-xdist's controller, or the only one) a
+:class:`Controller` makes the run folder, has the suspects confirmed when the tests are over, and
+prints the summary. Workers only sweep.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_leakcheck import journal
+from pytest_leakcheck.confirm import Confirmation
+from pytest_leakcheck.errors import LeakcheckError, RunError
+from pytest_leakcheck.judge.verdict import judge_run
+from pytest_leakcheck.measure.environment import describe_run
+from pytest_leakcheck.measure.sweep import Sweep
+from pytest_leakcheck.records import EventRecord
+from pytest_leakcheck.settings import Settings
+
+_WORKER_KEY = "leakcheck"
+SWEEP_PLUGIN = "leakcheck-sweep"
+
+
+class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What the controller tells a worker."""
+
+    folder: str
+    settings: Settings
+
+
+def start(config: pytest.Config, settings: Settings, environment: Mapping[str, str]) -> None:
+    """Begin to measure in this process.
+
+    Raises:
+        pytest.UsageError: the run folder cannot be made.
+    """
+    worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker_input is not None:
+        if _WORKER_KEY in worker_input:
+            order = msgspec.json.decode(worker_input[_WORKER_KEY], type=WorkerOrder)
+            sweep = Sweep(
+                Path(order.folder), worker_input["workerid"], order.settings, config.rootpath
+            )
+            config.pluginmanager.register(sweep, SWEEP_PLUGIN)
+        return
+    try:
+        folder = _make_folder(config)
+        controller = Controller(config, folder, settings, environment)
+    except LeakcheckError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.pluginmanager.register(controller, "leakcheck-controller")
+
+
+def _make_folder(config: pytest.Config) -> Path:
+    base = Path(str(config.getoption("leakcheck_dir") or config.getini("leakcheck_dir")))
+    root = base if base.is_absolute() else config.rootpath / base
+    wanted = config.getoption("leakcheck_label")
+    if wanted and not journal.valid_label(str(wanted)):
+        raise RunError(
+            f'--leakcheck-label: "{wanted}" cannot name a folder; use letters, digits and . _ - + @.'
+        )
+    folder = root / journal.fresh_label(root, wanted)
+    try:
+        if (folder / journal.RUN_FILE).exists():
+            _set_aside(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        ignore = root / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+    except OSError as error:
+        raise RunError(
+            f"{folder} cannot be made ({error.strerror}); name another folder with --leakcheck-dir."
+        ) from None
+    return folder
+
+
+def _set_aside(folder: Path) -> None:
+    """Keep the run of the same label that was there before, once."""
+    older = folder.with_name(f"{folder.name}.previous")
+    if older.exists():
+        shutil.rmtree(older)
+    folder.rename(older)
+
+
+class Controller:
+    """Owns the run folder of a session that the user started."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        folder: Path,
+        settings: Settings,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._config = config
+        self.folder = folder
+        self._settings = settings
+        self._environment = environment
+        self._sweep = Sweep(folder, "main", settings, config.rootpath)
+        workers = config.getoption("numprocesses", default=0) or 0
+        self._parallel = config.getoption("dist", default="no") != "no" or bool(
+            config.getoption("tx", default=None)
+        )
+        self._told: str | None = None
+        told = config.getoption("leakcheck_env")
+        journal.write_info(
+            folder,
+            describe_run(
+                label=folder.name,
+                argv=list(config.invocation_params.args),
+                root=config.rootpath,
+                settings=settings,
+                probes=self._sweep.probes.sources,
+                workers=int(workers),
+                environment=environment,
+                told=told,
+            ),
+        )
+        if not self._parallel:
+            config.pluginmanager.register(self._sweep, SWEEP_PLUGIN)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell an xdist worker where to write."""
+        order = WorkerOrder(folder=str(self.folder.resolve()), settings=self._settings)
+        node.workerinput[_WORKER_KEY] = msgspec.json.encode(order).decode()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """The tests are over: have the suspects repeated in a process of their own."""
+        if self._settings.depth == "sweep" or int(exitstatus) in _NOT_CONFIRMED:
+            return
+        try:
+            confirmation = Confirmation(
+                self._config, self.folder, self._settings, self._environment
+            )
+            confirmation.run()
+        except LeakcheckError as error:
+            self._told = str(error)
+        except Exception as error:  # noqa: BLE001 - the suite's own result stands
+            self._told = f"The confirmation failed: {type(error).__name__}: {error}."
+        if self._told:
+            late = journal.Journal(self.folder, "controller")
+            late.append(EventRecord(slug="confirmation-failed", sentence=self._told))
+            late.close()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what was found."""
+        from pytest_leakcheck.report.summary import write_summary
+
+        if self._sweep.journal.failure:
+            terminalreporter.write_line(f"leakcheck: {self._sweep.journal.failure}", red=True)
+        if self._told:
+            terminalreporter.write_line(f"leakcheck: {self._told}", red=True)
+        try:
+            run = journal.load_run(self.folder)
+            write_summary(terminalreporter, run, judge_run(run))
+        except LeakcheckError as error:
+            terminalreporter.write_line(f"leakcheck: {error}", red=True)
+
+
+_NOT_CONFIRMED = frozenset(
+    int(code)
+    for code in (
+        pytest.ExitCode.INTERRUPTED,
+        pytest.ExitCode.INTERNAL_ERROR,
+        pytest.ExitCode.USAGE_ERROR,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    )
+)

@@ -1,0 +1,249 @@
+"""What an object is made of, read without running its code.
+
+Every function here uses ``type(o)``, ``id``, ``is`` and C-level descriptors of CPython only. A
+``MagicMock`` answers every question it is asked; a metaclass may define ``__module__`` or
+``__eq__``; a class may lie about ``__class__``. None of them is asked.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import threading
+import types
+from gc import get_referents as _get_referents
+from typing import Any, TypeAlias
+
+#: A live object. ``Any`` stands at this boundary only.
+Live: TypeAlias = Any
+
+ThreadLocal = threading.local
+
+_raw_type_dict = type.__dict__["__dict__"].__get__
+_raw_mro = type.__dict__["__mro__"].__get__
+_raw_qualname = type.__dict__["__qualname__"].__get__
+_raw_module = type.__dict__["__module__"].__get__
+_raw_flags = type.__dict__["__flags__"].__get__
+_raw_basicsize = type.__dict__["__basicsize__"].__get__
+_raw_dict_of_module = _raw_type_dict(types.ModuleType)["__dict__"].__get__
+_raw_objclass = types.MethodDescriptorType.__dict__["__objclass__"].__get__
+
+_BUILTINS = builtins.__dict__
+_STDLIB = frozenset(sys.stdlib_module_names)
+
+#: ``Py_TPFLAGS_MANAGED_DICT`` (3.11+): attributes may lie in the object itself, without a dict.
+_MANAGED_DICT = 1 << 4 if sys.version_info >= (3, 11) else 0
+_HAVE_GC = 1 << 14
+_GC_HEADER = 16
+
+_C_METHODS = (types.MethodDescriptorType, types.WrapperDescriptorType)
+
+
+def class_dict(cls: type) -> Any:
+    """The read-only view of a class's own namespace. O(1)."""
+    return _raw_type_dict(cls)
+
+
+def mro_of(cls: type) -> tuple[type, ...]:
+    """The method resolution order, past any metaclass. O(1)."""
+    return _raw_mro(cls) or ()
+
+
+def plain(text: object) -> str:
+    """The exact ``str`` behind a ``str`` or subclass; ``?`` for anything else. O(1)."""
+    if type(text) is str:
+        return text
+    return str.__str__(text) if issubclass(type(text), str) else "?"
+
+
+def class_name(cls: type) -> str:
+    """``module.Qualname`` of a class, ``Qualname`` alone for a builtin. O(1)."""
+    try:
+        module = plain(_raw_module(cls))
+    except AttributeError:
+        module = "?"
+    name = plain(_raw_qualname(cls))
+    return name if module == "builtins" else f"{module}.{name}"
+
+
+def type_name(o: Live) -> str:
+    """The qualified name of an object's type. O(1)."""
+    return class_name(type(o))
+
+
+def package_of(cls: type) -> str:
+    """The top-level package in which a class was defined. O(1)."""
+    try:
+        return plain(_raw_module(cls)).partition(".")[0]
+    except AttributeError:
+        return ""
+
+
+def is_gc_type(cls: type) -> bool:
+    """Whether instances take part in garbage collection. O(1)."""
+    return bool(_raw_flags(cls) & _HAVE_GC)
+
+
+def raw_class_attribute(cls: type, name: str) -> Any:
+    """The first value of that name along the MRO's raw namespaces, unbound. O(MRO)."""
+    for base in mro_of(cls):
+        found = class_dict(base).get(name, _raw_mro)
+        if found is not _raw_mro:
+            return found
+    return None
+
+
+def module_dict(module: types.ModuleType) -> dict[str, Any]:
+    """A module's namespace, past a module subclass's ``__getattribute__``. O(1)."""
+    found = _raw_dict_of_module(module)
+    return found if type(found) is dict else {}
+
+
+def module_name(module: types.ModuleType) -> str:
+    """The name a module gives itself. O(1)."""
+    return plain(module_dict(module).get("__name__"))
+
+
+def namespace_of_class(cls: type) -> Any:
+    """The dict behind a class's read-only view; for identity tests only. O(1)."""
+    found = _get_referents(class_dict(cls))
+    return found[0] if found else None
+
+
+def has_inline_attributes(o: Live) -> bool:
+    """Whether attributes lie in the object itself, with no dict made yet. O(referents)."""
+    if not _raw_flags(type(o)) & _MANAGED_DICT:
+        return False
+    return not any(type(r) is dict for r in _get_referents(o))
+
+
+def instance_dict(o: Live, *, make: bool = False) -> dict[Any, Any] | None:
+    """The ``__dict__`` of an instance, or None.
+
+    Reading ``__dict__`` makes the dict where it does not exist yet, and it stays with the object.
+    Therefore it is only read where one exists already, or where the caller asks for it with
+    ``make`` (3.11+ keeps attributes in the object itself; their names are found no other way).
+    O(referents).
+    """
+    cls = type(o)
+    if issubclass(cls, types.ModuleType):
+        return module_dict(o)
+    if issubclass(cls, type):
+        return None
+    candidates = [r for r in _get_referents(o) if issubclass(type(r), dict)]
+    made = make and bool(_raw_flags(cls) & _MANAGED_DICT)
+    descriptor = raw_class_attribute(cls, "__dict__")
+    if type(descriptor) is not types.GetSetDescriptorType or not (candidates or made):
+        return None
+    try:
+        found: Any = descriptor.__get__(o)
+    except (AttributeError, TypeError):
+        return None
+    # A C type may make a dict on demand: only one that the object holds already is its own.
+    own = made or any(found is candidate for candidate in candidates)
+    return found if own and issubclass(type(found), dict) else None
+
+
+def members(o: Live) -> list[tuple[str, Any]]:
+    """Slots and C members that are set, as (name, value). O(attributes of the classes)."""
+    found: list[tuple[str, Any]] = []
+    if issubclass(type(o), type):
+        return found
+    for base in mro_of(type(o)):
+        for name, descriptor in class_dict(base).items():
+            if type(descriptor) is types.MemberDescriptorType and name != "__dict__":
+                try:
+                    found.append((plain(name), descriptor.__get__(o)))
+                except (AttributeError, TypeError):
+                    continue
+    return found
+
+
+def attribute(o: Live, name: str, *, make: bool = False) -> Any:
+    """An attribute's stored value (instance dict or slot), or None. O(referents).
+
+    Without ``make`` it does not see attributes that lie in the object itself
+    (see :func:`instance_dict`).
+    """
+    namespace = instance_dict(o, make=make)
+    if namespace is not None and (value := dict.get(namespace, name)) is not None:
+        return value
+    descriptor = raw_class_attribute(type(o), name)
+    if type(descriptor) is types.MemberDescriptorType:
+        try:
+            return descriptor.__get__(o)
+        except (AttributeError, TypeError):
+            return None
+    return None
+
+
+class Sizes:
+    """Own sizes of objects in bytes, collector's header included.
+
+    Keeps one entry per type by ``id`` for the length of one analysis. O(1) per object after the
+    first of its type. ``__sizeof__`` is called where it is C; where it is Python, the type's basic
+    size stands in for it.
+    """
+
+    def __init__(self) -> None:
+        self._by_type: dict[int, tuple[Any, int]] = {}
+
+    def of(self, o: Live) -> int:
+        """Own size of an object in bytes."""
+        cls = type(o)
+        known = self._by_type.get(id(cls))
+        if known is None:
+            known = self._by_type[id(cls)] = self._recipe(cls)
+        method, extra = known
+        if method is None:
+            return extra
+        try:
+            size = method(o)
+        except Exception:  # noqa: BLE001 - an extension's __sizeof__ may fail in any way
+            return int(_raw_basicsize(cls)) + extra
+        return size + extra if type(size) is int else extra
+
+    @staticmethod
+    def _recipe(kind: type) -> tuple[Any, int]:
+        header = _GC_HEADER if is_gc_type(kind) else 0
+        method = raw_class_attribute(kind, "__sizeof__")
+        if type(method) is types.MethodDescriptorType:
+            return method, header
+        return None, header + int(_raw_basicsize(kind))
+
+
+def is_extension_type(cls: type) -> bool:
+    """Whether a class, or the class that lays out its memory, is compiled code outside CPython.
+
+    Numpy arrays, PyO3 and Cython classes hold native memory that Python cannot see. O(attributes
+    of the class); callers keep the answer per type.
+    """
+    for base in mro_of(cls):
+        package = package_of(base)
+        if package == "builtins":
+            name = plain(_raw_qualname(base))
+            # PyO3 classes without a module claim to be builtins; few real ones are in its dict.
+            if _BUILTINS.get(name) is base or not _is_heap_type(base):
+                continue
+        elif package in _STDLIB:
+            continue
+        if not _is_heap_type(base) or _has_c_methods(base):
+            return True
+    return False
+
+
+def _is_heap_type(cls: type) -> bool:
+    return bool(_raw_flags(cls) & (1 << 9))
+
+
+def _has_c_methods(cls: type) -> bool:
+    return any(
+        type(value) in _C_METHODS and _raw_objclass_of(value) is cls
+        for value in class_dict(cls).values()
+    )
+
+
+def _raw_objclass_of(descriptor: Any) -> Any:
+    if type(descriptor) is types.MethodDescriptorType:
+        return _raw_objclass(descriptor)
+    return descriptor.__objclass__

@@ -1,0 +1,304 @@
+"""From heads back to what holds them.
+
+A batched walk backwards, one level of referrers at a time for all heads together, cheapest paths
+first: a path through the harness or a frame is only asked for where no other is found. Where the
+walk fans out or takes too long, one walk forwards from the modules finds the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from heapq import heappop, heappush
+from time import perf_counter as _perf_counter
+
+from .graph import NEVER, Hop, Node, ObjectGraph, Root
+from .paths import Path
+
+Clock = Callable[[], float]
+
+#: A level wider than this is searched forwards: a backward step costs the heap times it.
+WIDTH = 400
+#: More levels to look for a container once only attributes (which are replaced) were found.
+_SLACK = 2
+#: Paths are cheap below this toll, and worth that slack.
+_CHEAP = 100
+_BRANCHES = 8
+_END_TOLL = 500
+
+NOT_FOUND = Root("(not found in the time allowed)", "unknown", rank=99)
+
+
+def find_holder(graph: ObjectGraph, heads: list[Node], ignore_ids: Collection[int]) -> Path | None:
+    """The best path from a root to one of the nodes of one head, or None."""
+    return find_holders(graph, [heads], ignore_ids)[0]
+
+
+def find_holders(
+    graph: ObjectGraph,
+    groups: list[list[Node]],
+    ignore_ids: Collection[int],
+    *,
+    clock: Clock = _perf_counter,
+    budget_s: float = 5.0,
+    width: int = WIDTH,
+) -> list[Path | None]:
+    """For each head (a group of nodes that stand for it) its best path from a root.
+
+    Costs one ``gc.get_referrers`` per level: 50 to 340 ms on a million objects.
+    """
+    search = _Search(graph, groups, ignore_ids)
+    search.run(clock, clock() + budget_s, width)
+    return search.paths()
+
+
+class _Search:
+    """The graph discovered so far, as positions; the nodes lie in one list that is ignored."""
+
+    def __init__(
+        self, graph: ObjectGraph, groups: list[list[Node]], ignore_ids: Collection[int]
+    ) -> None:
+        self.graph = graph
+        self.nodes: list[Node] = []
+        self.index: dict[int, int] = {}
+        self.up: list[list[int]] = []
+        self.cost: list[int] = []
+        self.toll: list[int] = []
+        self.heads_below: list[int] = []
+        self.roots: dict[int, Root] = {}
+        self.starts: list[list[int]] = []
+        self.buckets: dict[int, list[int]] = {}
+        self.found = 0
+        self.ignore = {id(self.nodes), id(groups), *map(id, groups), *ignore_ids}
+        self.groups = groups
+        for number, group in enumerate(groups):
+            self.starts.append([self._add(node, 0, 0, 1 << number) for node in group])
+
+    # --- the walk backwards
+
+    def run(self, clock: Clock, deadline: float, width: int) -> None:
+        """Expands the cheapest level until each head has a path, or the walk gets too dear."""
+        slack = _SLACK
+        while self.buckets:
+            cost = min(self.buckets)
+            level = self._settle(self.buckets.pop(cost))
+            wanted = self._open_heads()
+            if not wanted:
+                wanted = self._heads_held_by_attribute() if slack and cost < _CHEAP else 0
+                slack -= 1
+                if not wanted:
+                    return
+            level = [p for p in level if self.heads_below[p] & wanted]
+            if not level:
+                continue
+            if len(level) > width or clock() > deadline:
+                self._walk_forwards(clock, deadline)
+                return
+            self._expand(level, cost)
+        self._end_of_sight()
+
+    def _settle(self, level: list[int]) -> list[int]:
+        """Marks the level's roots as found and returns what remains to expand."""
+        for position in level:
+            if position in self.roots:
+                self.found |= self.heads_below[position]
+        return [p for p in level if p not in self.roots]
+
+    def _open_heads(self) -> int:
+        return ((1 << len(self.groups)) - 1) & ~self.found
+
+    def _heads_held_by_attribute(self) -> int:
+        """Heads whose best path ends in an attribute: a growing container is a better answer."""
+        mask = 0
+        for number in range(len(self.groups)):
+            path = self._best(number)
+            if path is not None and not path.gathers:
+                mask |= 1 << number
+        return mask
+
+    def _expand(self, level: list[int], cost: int) -> None:
+        targets = [self.nodes[p] for p in level]
+        self.ignore.add(id(targets))
+        for holder, hits in self.graph.referrers(targets):
+            key = self.graph.key(holder)
+            if key in self.ignore:
+                continue
+            position = self.index.get(key)
+            if position is None:
+                toll = self.graph.toll(holder)
+                if toll == NEVER:
+                    self.ignore.add(key)
+                    continue
+                position = self._add(holder, cost + 1 + toll, toll, 0)
+                root = self.graph.root(holder)
+                if root is not None:
+                    self.roots[position] = root
+            for hit in hits:
+                if level[hit] != position:
+                    self._link(position, level[hit])
+        self.ignore.discard(id(targets))
+
+    def _add(self, node: Node, cost: int, toll: int, heads: int) -> int:
+        position = self.index[self.graph.key(node)] = len(self.nodes)
+        self.nodes.append(node)
+        self.up.append([])
+        self.cost.append(cost)
+        self.toll.append(toll)
+        self.heads_below.append(heads)
+        self.buckets.setdefault(cost, []).append(position)
+        return position
+
+    def _link(self, holder: int, target: int) -> None:
+        if holder not in self.up[target]:
+            self.up[target].append(holder)
+        work = [(holder, self.heads_below[target])]
+        while work:
+            position, heads = work.pop()
+            added = heads & ~self.heads_below[position]
+            if added:
+                self.heads_below[position] |= added
+                if position in self.roots and self.cost[position] < _CHEAP:
+                    self.found |= added
+                work += [(above, added) for above in self.up[position]]
+
+    def _end_of_sight(self) -> None:
+        """Names what nothing visible refers to, for heads that have no other root."""
+        for position, above in enumerate(self.up):
+            if above or position in self.roots or not self.heads_below[position] & ~self.found:
+                continue
+            self.roots[position] = self.graph.last_resort(self.nodes[position])
+            self.toll[position] += _END_TOLL
+
+    # --- the walk forwards
+
+    def _walk_forwards(self, clock: Clock, deadline: float) -> None:
+        """From the modules down to the open heads: O(heap) once, 1 to 3 s per million objects."""
+        wanted = {
+            self.graph.key(self.nodes[p])
+            for number, starts in enumerate(self.starts)
+            if self._open_heads() >> number & 1
+            for p in starts
+        }
+        walked: list[Node] = list(self.graph.entries())
+        parents = [-1] * len(walked)
+        seen = {self.graph.key(node) for node in walked}
+        ignore = self.ignore | {id(walked), id(parents), id(seen)}
+        at = 0
+        while at < len(walked) and wanted:
+            # The last call to give up is twice the budget: a late name is better than none.
+            if at % 10_000 == 0 and clock() > deadline + _GRACE_S:
+                break
+            for node in self.graph.referents(walked[at]):
+                key = self.graph.key(node)
+                if key in seen or key in ignore:
+                    continue
+                if key in wanted:
+                    self._adopt(walked, parents, at, key)
+                    wanted.discard(key)
+                    continue
+                seen.add(key)
+                walked.append(node)
+                parents.append(at)
+            at += 1
+
+    def _adopt(self, walked: list[Node], parents: list[int], at: int, key: int) -> None:
+        """Enters a forward chain into the discovered graph."""
+        below = self.index[key]
+        while at != -1:
+            node = walked[at]
+            position = self.index.get(self.graph.key(node))
+            if position is None:
+                toll = max(self.graph.toll(node), 0)
+                position = self._add(node, self.cost[below] + 1 + toll, toll, 0)
+            root = self.graph.root(node)
+            self._link(position, below)
+            if root is not None:
+                self.roots[position] = root
+                self.found |= self.heads_below[position]
+                return
+            below, at = position, parents[at]
+
+    # --- the best path
+
+    def paths(self) -> list[Path | None]:
+        """The best path of each head."""
+        return [self._best(number) for number in range(len(self.groups))]
+
+    def _best(self, number: int) -> Path | None:
+        """The path with the fewest merged steps and tolls; among equals by rank and name.
+
+        One that ends in an attribute is worth less: the next run would replace what it holds.
+        """
+        best: tuple[tuple[int, int, int, str], Path] | None = None
+        for tolls, positions in self._chains(self.starts[number]):
+            chain = [self.nodes[p] for p in positions]
+            root = self.roots[positions[0]]
+            hops: list[Hop] = self.graph.hops(chain)
+            path = Path(root, chain, hops)
+            cost = tolls + len(hops) + (0 if path.gathers else _SLACK + 1)
+            rank = (cost, root.rank, self._foreign(root, hops), root.name)
+            if best is None or rank < best[0]:
+                best = rank, path
+        return best[1] if best else None
+
+    def _foreign(self, root: Root, hops: list[Hop]) -> int:
+        """Steps of types from other packages than the root's: an alias is worse than a home."""
+        home = root.name.partition(".")[0]
+        types = (self.graph.type_name(hop.node) for hop in hops[:-1])
+        return sum("." in name and name.partition(".")[0] != home for name in types)
+
+    def _chains(self, starts: list[int]) -> list[tuple[int, list[int]]]:
+        """The cheapest chains through each of a head's direct holders: (tolls, positions)."""
+        members = set(starts)
+        chains: list[tuple[int, list[int]]] = []
+        for start in starts:
+            if start in self.roots:
+                chains.append((self.toll[start], [start]))
+            for holder in self.up[start][: _BRANCHES * 4]:
+                if holder not in members:
+                    chains += [
+                        (tolls, [*chain, start]) for tolls, chain in self._climb(holder, members)
+                    ]
+        chains.sort(key=lambda chain: (chain[0], len(chain[1])))
+        return chains[: _BRANCHES * 4]
+
+    def _climb(self, start: int, barred: set[int]) -> list[tuple[int, list[int]]]:
+        """Dijkstra upwards over the discovered graph to the nearest few roots.
+
+        Returns their (tolls, positions from root to start). Raw length is not what people see
+        (an instance and its dict are one step), so roots a little farther are given too.
+        """
+        best = {start: self.toll[start]}
+        below: dict[int, int] = {start: -1}
+        heap = [(self.toll[start], *self._order(start), start)]
+        found: list[tuple[int, list[int]]] = []
+        nearest: int | None = None
+        while heap and len(found) < _BRANCHES:
+            cost, *_, position = heappop(heap)
+            if cost > best[position]:
+                continue
+            if nearest is not None and cost > nearest + _SLACK:
+                break
+            if position in self.roots:
+                nearest = cost if nearest is None else nearest
+                chain = []
+                while position != -1:
+                    chain.append(position)
+                    position = below[position]
+                found.append((sum(self.toll[p] for p in chain), chain))
+                continue
+            for above in self.up[position]:
+                dearer = cost + 1 + self.toll[above]
+                if above not in barred and dearer < best.get(above, dearer + 1):
+                    best[above], below[above] = dearer, position
+                    heappush(heap, (dearer, *self._order(above), above))
+        return found
+
+    def _order(self, position: int) -> tuple[int, str]:
+        """Breaks ties the same way in every process."""
+        root = self.roots.get(position)
+        if root is not None:
+            return root.rank, root.name
+        return 9, self.graph.type_name(self.nodes[position])
+
+
+_GRACE_S = 5.0

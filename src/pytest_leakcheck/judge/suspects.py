@@ -1,0 +1,211 @@
+"""Which tests of a sweep are worth a repeat, and which of them stand for the others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_leakcheck.judge.statistics import median_floor
+from pytest_leakcheck.records import FixtureRecord, Growth, TestRecord, add_growth
+from pytest_leakcheck.settings import Thresholds
+
+#: Notes that make a test's growth unreadable, with the reason that a person reads.
+DISTURBED = {
+    "forked": "it forks, and a child inherits what the parent measures",
+    "gc-frozen": "it calls gc.freeze() itself, which hides what it leaves behind",
+    "gc-unfrozen": "it calls gc.unfreeze() itself, after which old and new cannot be told apart",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A test whose growth asks for repeats."""
+
+    nodeid: str
+    signature: str
+    """Tests of one signature grew alike."""
+    weight: float
+    """How much it grew; orders witnesses."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FixtureSuspect:
+    """A wider fixture that did not give back what its set-up took."""
+
+    fixture: str
+    scope: str
+    where: str
+    nodeid: str
+    """A test that sets it up."""
+    balance: Growth
+
+    @property
+    def name(self) -> str:
+        """What stands for the fixture where a test's node id would stand."""
+        return f"{self.where}::{self.fixture} [{self.scope} fixture]"
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What the median test of a suite leaves: pytest's own share, mostly."""
+
+    heap_bytes: float
+    heap_limit: float
+    blocks: float
+    blocks_limit: float
+
+
+def sweep_floor(tests: Sequence[TestRecord], limits: Thresholds) -> Floor:
+    """The suite's floor for the signals that pytest itself moves."""
+    passed = [t.growth for t in tests if t.outcome == "passed"]
+    heap, heap_mad = median_floor([g.heap_bytes for g in passed if g.heap_bytes is not None])
+    blocks, blocks_mad = median_floor([g.blocks for g in passed if g.blocks is not None])
+    return Floor(
+        heap_bytes=max(heap, 0.0),
+        heap_limit=max(limits.suspect_heap_bytes, limits.suspect_spread * heap_mad),
+        blocks=max(blocks, 0.0),
+        blocks_limit=max(limits.suspect_blocks, limits.suspect_spread * blocks_mad),
+    )
+
+
+def reasons(test: TestRecord, floor: Floor) -> list[str]:
+    """Why a test of the sweep is a suspect, in words; empty when it is not."""
+    growth = test.growth
+    found: list[str] = []
+    if growth.survivors:
+        found.append(f"{growth.survivors} objects survive it")
+    if growth.heap_bytes is not None and growth.heap_bytes - floor.heap_bytes > floor.heap_limit:
+        found.append(f"the C heap grew by {growth.heap_bytes} bytes")
+    if growth.blocks is not None and growth.blocks - floor.blocks > floor.blocks_limit:
+        found.append(f"{growth.blocks} Python blocks stay")
+    for count, what in (
+        (growth.fds, "file descriptors"),
+        (growth.threads, "threads"),
+        (growth.children, "child processes"),
+    ):
+        if count is not None and count > 0:
+            found.append(f"{count} {what} stay")
+    return found
+
+
+def find_suspects(tests: Sequence[TestRecord], limits: Thresholds) -> list[Suspect]:
+    """The passed, undisturbed tests that grew beyond the suite's floor. In order of the run."""
+    floor = sweep_floor(tests, limits)
+    found: list[Suspect] = []
+    for test in tests:
+        if test.outcome != "passed" or any(note in DISTURBED for note in test.notes):
+            continue
+        why = reasons(test, floor)
+        if why:
+            found.append(
+                Suspect(
+                    nodeid=test.nodeid,
+                    signature=signature(test, floor),
+                    weight=_weight(test.growth),
+                    why="; ".join(why),
+                )
+            )
+    return found
+
+
+def signature(test: TestRecord, floor: Floor) -> str:
+    """A hash that tests share which grew alike.
+
+    Types of the user's or a library's classes are telling, so such tests are grouped over the whole
+    suite. Growth without such a type is grouped within one test function only.
+    """
+    growth = test.growth
+    telling = sorted(name for name in test.types if "." in name)[:6]
+    heap = (growth.heap_bytes or 0) - floor.heap_bytes
+    parts = [
+        *telling,
+        f"heap {_magnitude(heap) if heap > floor.heap_limit else 0}",
+        f"fds {_sign(growth.fds)}",
+        f"threads {_sign(growth.threads)}",
+        f"children {_sign(growth.children)}",
+    ]
+    if not telling:
+        parts.append(test.nodeid.partition("[")[0])
+    return hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()[:12]
+
+
+def choose_witnesses(suspects: Iterable[Suspect], most: int) -> dict[str, list[Suspect]]:
+    """Up to ``most`` suspects of each signature: the heaviest, then from other files, then others."""
+    groups: dict[str, list[Suspect]] = defaultdict(list)
+    for suspect in suspects:
+        groups[suspect.signature].append(suspect)
+    return {key: _spread_over_files(group, most) for key, group in groups.items()}
+
+
+def _spread_over_files(group: list[Suspect], most: int) -> list[Suspect]:
+    ranked = sorted(group, key=lambda s: (-s.weight, s.nodeid))
+    chosen: list[Suspect] = []
+    functions: set[str] = set()
+    files: set[str] = set()
+    for taken in (files, functions):
+        for suspect in ranked:
+            function = suspect.nodeid.partition("[")[0]
+            key = function.partition("::")[0] if taken is files else function
+            if len(chosen) < most and key not in taken and suspect not in chosen:
+                chosen.append(suspect)
+                files.add(function.partition("::")[0])
+                functions.add(function)
+    chosen += [s for s in ranked if s not in chosen][: most - len(chosen)]
+    return chosen
+
+
+def find_fixture_suspects(
+    fixtures: Iterable[FixtureRecord], limits: Thresholds
+) -> list[FixtureSuspect]:
+    """Wider fixtures that were finalised and kept a part of what their set-up took.
+
+    Session fixtures live as long as the run and are left out.
+    """
+    setups: dict[int, FixtureRecord] = {}
+    found: dict[tuple[str, str], FixtureSuspect] = {}
+    for record in fixtures:
+        if record.scope == "session":
+            continue
+        if record.phase == "setup":
+            setups[record.instance] = record
+            continue
+        begun = setups.pop(record.instance, None)
+        if begun is None:
+            continue
+        balance = add_growth(begun.growth, record.growth)
+        key = (record.where, record.fixture)
+        if key not in found and _kept(balance, limits):
+            found[key] = FixtureSuspect(
+                fixture=record.fixture,
+                scope=record.scope,
+                where=record.where,
+                nodeid=begun.nodeid,
+                balance=balance,
+            )
+    return list(found.values())
+
+
+def _kept(balance: Growth, limits: Thresholds) -> bool:
+    if any((count or 0) > 0 for count in (balance.fds, balance.threads, balance.children)):
+        return True
+    return (balance.heap_bytes or 0) > 16 * limits.suspect_heap_bytes
+
+
+def _weight(growth: Growth) -> float:
+    return (
+        (growth.heap_bytes or 0)
+        + 64.0 * (growth.blocks or 0)
+        + 100.0 * (growth.survivors or 0)
+        + 10_000.0 * ((growth.fds or 0) + (growth.threads or 0) + (growth.children or 0))
+    )
+
+
+def _sign(count: int | None) -> int:
+    return 0 if not count else (1 if count > 0 else -1)
+
+
+def _magnitude(value: float) -> int:
+    return int(abs(value)).bit_length() // 2

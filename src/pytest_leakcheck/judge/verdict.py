@@ -1,0 +1,493 @@
+"""The rule: readings → verdict, with its reason in words.
+
+:func:`judge_repeats` is the rule for a test that was repeated; :func:`judge_run` applies it to a
+whole run and settles every other test. Both are pure: the same records give the same verdicts.
+
+A leak grows on *every* repeat, and is seen by an exact signal (objects, descriptors, threads,
+children) or by two independent ones. RSS never decides anything alone.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pytest_leakcheck.journal import Run
+from pytest_leakcheck.judge.statistics import slope, spread
+from pytest_leakcheck.judge.suspects import (
+    DISTURBED,
+    Floor,
+    reasons,
+    sweep_floor,
+)
+from pytest_leakcheck.records import (
+    Cause,
+    CauseSummary,
+    Growth,
+    JudgedRun,
+    Late,
+    RepeatRecord,
+    Slope,
+    TestRecord,
+    TestVerdict,
+    VerdictName,
+)
+from pytest_leakcheck.settings import Settings, Thresholds
+
+#: Signals that count things and have no noise of their own, with their words.
+EXACT = {
+    "survivors": "objects",
+    "fds": "file descriptors",
+    "threads": "threads",
+    "children": "child processes",
+}
+
+#: A cause held by these packages is the test runner's own retention.
+RUNNERS = ("_pytest.", "pytest.", "pluggy.", "xdist.", "execnet.")
+
+_NOT_RUN = {
+    "failed": "it failed, and its traceback keeps its locals",
+    "error": "its set-up or teardown failed",
+    "skipped": "it was skipped",
+    "xfailed": "it failed as expected, and its traceback keeps its locals",
+    "xpassed": "it was expected to fail and passed; correct the mark to have it judged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What the confirming process recorded of one test."""
+
+    steady: Sequence[RepeatRecord]
+    null: Growth = field(default_factory=Growth)
+    """Growth of an empty test in the same process: pytest's own floor."""
+    traced: Sequence[RepeatRecord] = ()
+    release: Sequence[RepeatRecord] = ()
+    """Repeats in which all fixtures but the session's ended each time."""
+    causes: Sequence[Cause] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and what it rests on."""
+
+    verdict: VerdictName
+    reason: str
+    slopes: dict[str, Slope]
+
+
+def judge_repeats(repeats: Repeats, limits: Thresholds) -> Judgement:
+    """The verdict of a test from its repeats."""
+    slopes = repeat_slopes(repeats)
+    runs = len(repeats.steady)
+    bad = [r for r in repeats.steady if r.outcome != "passed"]
+    if bad:
+        return Judgement(
+            "not judged", f"it does not pass when it runs again ({bad[0].outcome})", slopes
+        )
+    if not runs:
+        return Judgement("unconfirmed", "it was not repeated", slopes)
+    found = _signs(repeats, limits)
+    if not found.enough:
+        return _judge_less(repeats, found, limits, slopes)
+    words = f"grew on {runs} of {runs} repeats: {_amounts(slopes, found.signals)}"
+    if _released(repeats, found.signals, limits):
+        return Judgement("held", f"{words}; released when its wider fixtures ended", slopes)
+    if repeats.causes and all(cause.holder.startswith(RUNNERS) for cause in repeats.causes):
+        return Judgement("settles", f"the test runner keeps it: {repeats.causes[0].holder}", slopes)
+    return Judgement("leak", words, slopes)
+
+
+def repeat_slopes(repeats: Repeats) -> dict[str, Slope]:
+    """Growth per run of each signal that was seen in every steady repeat, less the null test's."""
+    slopes: dict[str, Slope] = {}
+    for name in Growth.__struct_fields__:
+        source = repeats.traced if name == "python_bytes" else repeats.steady
+        deltas = [getattr(r.growth, name) for r in source]
+        if deltas and None not in deltas:
+            slopes[name] = slope(deltas, _floor(repeats.null, name))
+    return slopes
+
+
+def grows_always(steady: Sequence[RepeatRecord], null: Growth, name: str, noise: float) -> bool:
+    """Whether a signal grew beyond noise on every repeat."""
+    floor = _floor(null, name)
+    deltas = [getattr(r.growth, name) for r in steady]
+    return bool(deltas) and all(d is not None and d - floor > noise for d in deltas)
+
+
+def still_undecided(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds) -> bool:
+    """Whether some signal grew on some repeats, but not on all: more repeats may tell."""
+    for name, noise in _noises(limits).items():
+        grown = _share_grown(steady, null, name, noise)
+        if 0 < grown < 1:
+            return True
+    return False
+
+
+def grows_never(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds) -> bool:
+    """Whether no signal grew on any repeat."""
+    return all(
+        _share_grown(steady, null, name, noise) == 0 for name, noise in _noises(limits).items()
+    )
+
+
+def _noises(limits: Thresholds) -> dict[str, float]:
+    return {**dict.fromkeys(EXACT, 0.0), "blocks": 0.0, "heap_bytes": limits.noise_heap_bytes}
+
+
+def _share_grown(steady: Sequence[RepeatRecord], null: Growth, name: str, noise: float) -> float:
+    deltas = [d for d in (getattr(r.growth, name) for r in steady) if d is not None]
+    floor = _floor(null, name)
+    return sum(d - floor > noise for d in deltas) / len(deltas) if deltas else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """The signals that grew on every repeat, and whether they are enough for a leak."""
+
+    signals: list[str]
+    enough: bool
+
+
+def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
+    always = [
+        name
+        for name, noise in _noises(limits).items()
+        if grows_always(repeats.steady, repeats.null, name, noise)
+    ]
+    if any(name in EXACT for name in always):
+        return _Signs(always, enough=True)
+    traced = bool(repeats.traced) and all(
+        (r.growth.python_bytes or 0) - _floor(repeats.null, "python_bytes")
+        > limits.noise_python_bytes
+        for r in repeats.traced
+    )
+    container = any(cause.kind == "container" for cause in repeats.causes)
+    if "blocks" in always and ("heap_bytes" in always or traced or container):
+        return _Signs([*always, *(["python_bytes"] if traced else [])], enough=True)
+    if "heap_bytes" in always and _heap_supported(repeats, limits):
+        return _Signs(always, enough=True)
+    return _Signs(always, enough=False)
+
+
+def _heap_supported(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether C heap that grows alone is believed: it is steady, or RSS follows it."""
+    heap = [r.growth.heap_bytes or 0 for r in repeats.steady]
+    if len(heap) >= limits.steady_runs and spread(heap) <= limits.steady_spread:
+        return True
+    rss = sum(r.growth.rss_bytes or 0 for r in repeats.steady)
+    return rss >= max(limits.rss_least_bytes, limits.rss_support * sum(heap))
+
+
+def _judge_less(
+    repeats: Repeats, found: _Signs, limits: Thresholds, slopes: dict[str, Slope]
+) -> Judgement:
+    runs = len(repeats.steady)
+    if found.signals:
+        words = _amounts(slopes, found.signals)
+        return Judgement(
+            "unconfirmed",
+            f"{words} on each of {runs} repeats, and no second signal agrees",
+            slopes,
+        )
+    for name, words in EXACT.items():
+        share = _share_grown(repeats.steady, repeats.null, name, 0.0)
+        total = sum(getattr(r.growth, name) or 0 for r in repeats.steady)
+        if share >= limits.intermittent_share and total > 0:
+            return Judgement(
+                "unconfirmed",
+                f"{words} grew on {round(share * runs)} of {runs} repeats, by {total} in all",
+                slopes,
+            )
+    late = median_late(repeats.steady)
+    if (late.heap_bytes or 0) >= limits.late_bytes:
+        return Judgement(
+            "late",
+            f"{late.objects} objects wait for the cyclic collector after each run; nothing stays",
+            slopes,
+        )
+    return Judgement("settles", f"no growth in {runs} repeats", slopes)
+
+
+def median_late(steady: Sequence[RepeatRecord]) -> Late:
+    """The late garbage of a typical repeat."""
+    if not steady:
+        return Late()
+    heap = [r.late.heap_bytes for r in steady if r.late.heap_bytes is not None]
+    return Late(
+        objects=round(statistics.median(r.late.objects for r in steady)),
+        heap_bytes=round(statistics.median(heap)) if heap else None,
+    )
+
+
+def _released(repeats: Repeats, signals: Sequence[str], limits: Thresholds) -> bool:
+    """Whether the growth is gone where wider fixtures end after each run."""
+    if not repeats.release:
+        return False
+    for name in signals:
+        if name == "python_bytes":
+            continue
+        floor = _floor(repeats.null, name)
+        grown = statistics.fmean(getattr(r.growth, name) or 0 for r in repeats.steady) - floor
+        still = statistics.fmean(getattr(r.growth, name) or 0 for r in repeats.release) - floor
+        if still > (1 - limits.released_share) * grown:
+            return False
+    return True
+
+
+def _floor(null: Growth, name: str) -> float:
+    return max(0.0, getattr(null, name) or 0)
+
+
+def _amounts(slopes: dict[str, Slope], signals: Sequence[str]) -> str:
+    words = {**EXACT, "blocks": "Python blocks", "heap_bytes": "bytes of C heap"}
+    words["python_bytes"] = "bytes of Python memory"
+    parts = [
+        f"{slopes[name].per_run:+,.0f} {words[name]}"
+        if float(slopes[name].per_run).is_integer() or abs(slopes[name].per_run) >= 100
+        else f"{slopes[name].per_run:+,.1f} {words[name]}"
+        for name in signals
+        if name in slopes
+    ]
+    return ", ".join(parts) + " per run"
+
+
+# --- a whole run ---------------------------------------------------------------------------------
+
+
+def judge_run(run: Run) -> JudgedRun:
+    """Every test's verdict, and every cause with its witnesses."""
+    limits = _settings(run).thresholds
+    floor = sweep_floor(run.tests, limits)
+    repeated = _judge_repeated(run, limits)
+    tests: dict[str, TestVerdict] = {}
+    for record in run.tests:
+        tests[record.nodeid] = _judge_test(run, record, floor, repeated, limits)
+    for nodeid, verdict in repeated.items():
+        if nodeid not in tests:  # a wider fixture, judged in its own name
+            tests[nodeid] = verdict
+    for start in run.cut_off.values():
+        if start is not None and start.nodeid not in tests:
+            tests[start.nodeid] = _crashed(start.nodeid)
+    _settle_groups(run, tests)
+    ordered = [tests[nodeid] for nodeid in sorted(tests)]
+    return JudgedRun(info=run.info, tests=ordered, causes=summarise_causes(run, ordered))
+
+
+def _settings(run: Run) -> Settings:
+    import msgspec
+
+    return msgspec.convert(run.info.settings, Settings)
+
+
+def read_repeats(run: Run, nodeid: str) -> Repeats:
+    """What the confirming process recorded of one test, sorted by phase."""
+    records = run.repeats.get(nodeid, [])
+    by_phase: dict[str, list[RepeatRecord]] = defaultdict(list)
+    for record in records:
+        by_phase[record.phase].append(record)
+    return Repeats(
+        steady=by_phase["steady"],
+        null=null_floor(run),
+        traced=by_phase["traced"],
+        release=by_phase["release"],
+        causes=[record.cause for record in run.causes.get(nodeid, [])],
+    )
+
+
+def null_floor(run: Run) -> Growth:
+    """Growth of the empty test in the confirming process: the median of its repeats."""
+    nulls = [r for rs in run.repeats.values() for r in rs if r.phase == "null"]
+    values: dict[str, int | None] = {}
+    for name in Growth.__struct_fields__:
+        seen = [v for v in (getattr(r.growth, name) for r in nulls) if v is not None]
+        values[name] = round(statistics.median(seen)) if seen else None
+    return Growth(**values)
+
+
+def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
+    judged: dict[str, TestVerdict] = {}
+    for nodeid, records in run.repeats.items():
+        if all(record.phase == "null" for record in records):
+            continue
+        repeats = read_repeats(run, nodeid)
+        judgement = judge_repeats(repeats, limits)
+        judged[nodeid] = TestVerdict(
+            nodeid=nodeid,
+            verdict=judgement.verdict,
+            reason=judgement.reason,
+            outcome="passed",
+            slopes=judgement.slopes,
+            basis="repeated",
+            fingerprints=[cause.fingerprint for cause in _ordered(repeats.causes)],
+            late=median_late(repeats.steady),
+            repeats=[record.growth for record in repeats.steady],
+        )
+    return judged
+
+
+def _judge_test(
+    run: Run,
+    record: TestRecord,
+    floor: Floor,
+    repeated: dict[str, TestVerdict],
+    limits: Thresholds,
+) -> TestVerdict:
+    skipped = run.skips.get(record.nodeid)
+    once = _one_run(record, floor)
+    if record.outcome in _NOT_RUN:
+        return once("not judged", _NOT_RUN[record.outcome])
+    disturbed = [why for note, why in DISTURBED.items() if note in record.notes]
+    if disturbed:
+        return once("not judged", disturbed[0])
+    if skipped is not None:
+        return once("not judged", skipped.reason)
+    if record.nodeid in repeated:
+        return repeated[record.nodeid]
+    why = reasons(record, floor)
+    if why:
+        return once("unconfirmed", f"{'; '.join(why)}; it was not repeated")
+    if (record.late.heap_bytes or 0) >= limits.late_bytes:
+        return once(
+            "late", f"{record.late.objects} objects waited for the cyclic collector; nothing stays"
+        )
+    return once("clean", "nothing beyond pytest's own share stays")
+
+
+def _one_run(record: TestRecord, floor: Floor) -> Callable[[VerdictName, str], TestVerdict]:
+    floors = {"heap_bytes": floor.heap_bytes, "blocks": floor.blocks}
+    slopes = {
+        name: slope([value], floors.get(name, 0.0))
+        for name in Growth.__struct_fields__
+        if (value := getattr(record.growth, name)) is not None
+    }
+
+    def make(verdict: VerdictName, reason: str) -> TestVerdict:
+        return TestVerdict(
+            nodeid=record.nodeid,
+            verdict=verdict,
+            reason=reason,
+            outcome=record.outcome,
+            slopes=slopes,
+            basis="one run",
+            late=record.late,
+        )
+
+    return make
+
+
+def _crashed(nodeid: str) -> TestVerdict:
+    return TestVerdict(
+        nodeid=nodeid,
+        verdict="not judged",
+        reason="its process died while running it",
+        outcome="crashed",
+        slopes={},
+        basis="one run",
+    )
+
+
+def _settle_groups(run: Run, tests: dict[str, TestVerdict]) -> None:
+    """Give the members of a signature the verdict of their witnesses, where those agree."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for nodeid, assigned in run.assigned.items():
+        groups[assigned.signature].append(nodeid)
+    for members in groups.values():
+        judged = [tests[n] for n in members if n in tests and tests[n].basis == "repeated"]
+        verdicts = {verdict.verdict for verdict in judged} - {"not judged"}
+        if len(verdicts) != 1:
+            continue
+        best = max(
+            (v for v in judged if v.verdict != "not judged"),
+            key=lambda v: (len(v.fingerprints), v.nodeid),
+        )
+        for nodeid in members:
+            mine = tests.get(nodeid)
+            if mine is not None and mine.basis == "one run" and mine.verdict == "unconfirmed":
+                tests[nodeid] = _by_signature(mine, best)
+
+
+def _by_signature(mine: TestVerdict, witness: TestVerdict) -> TestVerdict:
+    return TestVerdict(
+        nodeid=mine.nodeid,
+        verdict=witness.verdict,
+        reason=f"grew like {witness.nodeid}, which {_third_person(witness)}",
+        outcome=mine.outcome,
+        slopes=witness.slopes,
+        basis="by signature",
+        like=witness.nodeid,
+        fingerprints=witness.fingerprints,
+        late=mine.late,
+    )
+
+
+def _third_person(witness: TestVerdict) -> str:
+    return witness.reason if witness.reason.startswith("grew") else f"shows: {witness.reason}"
+
+
+# --- causes --------------------------------------------------------------------------------------
+
+
+def _ordered(causes: Sequence[Cause]) -> list[Cause]:
+    """Causes of one test, the one that carries its native growth first."""
+    return sorted(causes, key=lambda c: (not c.extension, -c.python_bytes, -c.objects, c.holder))
+
+
+def summarise_causes(run: Run, tests: Sequence[TestVerdict]) -> list[CauseSummary]:
+    """Each cause of leaking tests with its witnesses, worst first."""
+    shown: dict[str, list[TestVerdict]] = defaultdict(list)
+    for test in tests:
+        if test.verdict in ("leak", "held"):
+            for fingerprint in test.fingerprints:
+                shown[fingerprint].append(test)
+    summaries = [
+        _summarise(run, fingerprint, witnesses) for fingerprint, witnesses in shown.items()
+    ]
+    return sorted(summaries, key=lambda s: (-_worst(s.total), s.cause.fingerprint))
+
+
+def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> CauseSummary:
+    causes: dict[str, Cause] = {}
+    for nodeid, records in run.causes.items():
+        for record in records:
+            if record.cause.fingerprint == fingerprint:
+                causes[nodeid] = record.cause
+    best = max(
+        (w for w in witnesses if w.nodeid in causes),
+        key=lambda w: (w.fingerprints[0] == fingerprint, -len(w.fingerprints), w.nodeid),
+        default=witnesses[0],
+    )
+    cause = causes.get(best.nodeid) or next(iter(causes.values()))
+    total: dict[str, float] = defaultdict(float)
+    for witness in witnesses:
+        for name, value in moves_with(cause, witness).items():
+            total[name] += value.per_run
+    return CauseSummary(
+        cause=cause,
+        witnesses=[w.nodeid for w in witnesses],
+        slopes=moves_with(cause, best),
+        total=dict(total),
+    )
+
+
+def moves_with(cause: Cause, witness: TestVerdict) -> dict[str, Slope]:
+    """The growth of a witness that is this cause's: all of it where the cause comes first."""
+    own = {
+        "survivors": Slope(per_run=cause.objects, runs=1),
+        "python_bytes": Slope(per_run=cause.python_bytes, runs=1),
+    }
+    if witness.fingerprints[:1] != [cause.fingerprint]:
+        return own
+    carried = {
+        name: value
+        for name, value in witness.slopes.items()
+        if name in ("heap_bytes", "rss_bytes", "fds", "threads", "children", "blocks")
+    }
+    return {**carried, **own}
+
+
+def _worst(total: dict[str, float]) -> float:
+    return max(total.get("heap_bytes", 0.0), total.get("python_bytes", 0.0))

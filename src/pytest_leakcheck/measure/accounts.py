@@ -1,0 +1,331 @@
+"""Who is charged: a test, a wider fixture, pytest itself.
+
+One :class:`Accounts` lives in each process that runs tests. A test's account runs from the close of
+the account before it to the end of its own protocol, teardown included; it is closed by
+:meth:`Accounts.close_test` when the hooks of the test have left the stack. What wider fixtures set
+up or finalise meanwhile goes to their own accounts.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import time
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pytest_leakcheck.measure.retention import divide, running_state, settle_log_buffers
+from pytest_leakcheck.measure.signals import Probes, growth
+from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
+from pytest_leakcheck.records import (
+    EndRecord,
+    FixtureRecord,
+    Growth,
+    Late,
+    LedgerRecord,
+    Outcome,
+    Reading,
+    StartRecord,
+    TestRecord,
+    Traced,
+    add_growth,
+)
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_leakcheck.journal import Journal
+
+_clock = time.perf_counter
+_gc_enabled = gc.isenabled
+_modules = sys.modules
+
+#: A collection of the whole heap is due when so many objects were frozen since the last one …
+_DEBT_AT_MODULE_END = 5_000
+#: … or, inside a module, when they exceed this share of the heap and this number.
+_DEBT_SHARE, _DEBT_LEAST = 0.25, 50_000
+
+_forks = 0
+_in_child = False
+
+
+def _count_fork() -> None:
+    global _forks  # noqa: PLW0603 - at-fork hooks cannot be unregistered or carry state
+    _forks += 1
+
+
+def _enter_child() -> None:
+    global _in_child  # noqa: PLW0603
+    _in_child = True
+
+
+def watch_forks() -> None:
+    """Count forks of this process, and know in a child that it is one. Once per process."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_parent=_count_fork, after_in_child=_enter_child)
+
+
+def in_forked_child() -> bool:
+    """Whether this process is a fork of the one that was measured."""
+    return _in_child
+
+
+ZERO = Growth(rss_bytes=0, heap_bytes=0, blocks=0, survivors=0, fds=0, threads=0, children=0)
+
+
+class Accounts:
+    """The accounts of one process, open from :meth:`open` to :meth:`close`.
+
+    Args:
+        journal: where closed accounts are written.
+        probes: the signals.
+        boundary: the freeze boundary.
+    """
+
+    def __init__(self, journal: Journal, probes: Probes, boundary: Boundary) -> None:
+        self._journal = journal
+        self._probes = probes
+        self._boundary = boundary
+        self._first = self._base = Reading(at_s=0.0)
+        self._heap_objects = 0
+        self._index = 0
+        self._fixtures: list[_OpenFixture] = []
+        self._instances: dict[int, _Instance] = {}
+        self._instance_count = 0
+        self._charged = ZERO
+        self._fixture_ids: set[int] = set()
+        self._fixture_names: list[str] = []
+        self._notes: list[str] = []
+        self._totals = {"tests": ZERO, "fixtures": ZERO, "pytest": ZERO, "collected": ZERO}
+        self._harness_s = 0.0
+        self._full_collections = 0
+        self._nodeid = ""
+        self._collected = 0
+        self._forks = 0
+        self._module_count = 0
+        self._gc_was_on = True
+
+    def open(self) -> None:
+        """Draw the first line. Collects the whole heap once."""
+        start = _clock()
+        self._heap_objects = self._boundary.start()
+        self._first = self._base = self._probes.read()
+        self._harness_s += _clock() - start
+
+    def close(self) -> None:
+        """Write the ledger and the end record; give the heap back."""
+        self._boundary.collect_all()
+        end = self._probes.read()
+        self._charge("collected", growth(self._base, end, survivors=0))
+        self._journal.append(
+            LedgerRecord(
+                process=growth(self._first, end),
+                tests=self._totals["tests"],
+                fixtures=self._totals["fixtures"],
+                pytest=self._totals["pytest"],
+                collected=self._totals["collected"],
+                tests_run=self._index,
+                full_collections=self._full_collections,
+                harness_s=round(self._harness_s, 4),
+            )
+        )
+        self._journal.append(EndRecord(tests_run=self._index, at_s=self._probes.elapsed()))
+        self._boundary.stop()
+
+    # --- tests ---------------------------------------------------------------------------------
+
+    def begin_test(self, nodeid: str) -> None:
+        """Put on disk that a test begins."""
+        self._nodeid = nodeid
+        self._collected = collected_so_far()
+        self._forks = _forks
+        self._module_count = len(_modules)
+        self._gc_was_on = _gc_enabled()
+        self._journal.append(
+            StartRecord(nodeid=nodeid, at_s=self._probes.elapsed(), rss_bytes=self._probes.rss())
+        )
+
+    def note(self, slug: str) -> None:
+        """Remember something that bears on the verdict of the running test."""
+        if slug not in self._notes:
+            self._notes.append(slug)
+
+    def close_test(
+        self, item: pytest.Item, outcome: Outcome, duration_s: float, traced: Traced | None = None
+    ) -> TestRecord:
+        """Close the running test's account and write it. O(survivors)."""
+        start = _clock()
+        settle_log_buffers(item)
+        heap_before = self._probes.heap()
+        self._boundary.collect()
+        reading = self._probes.read()
+        survivors = self._boundary.survivors()
+        own = [self.__dict__, self._boundary.mark, *running_state(2)]
+        left = divide(survivors, item, self._fixture_ids, own)
+        types, user_survivors = count_types(left.mine), len(left.mine)
+        of_pytest, of_fixtures = left.pytest, left.fixtures
+        del survivors, left, own
+        self._note_disturbances()
+        unseen = self._boundary.user_froze or self._boundary.user_unfroze
+        total = growth(self._base, reading, None if unseen else user_survivors)
+        own = add_growth(total, self._charged, -1)
+        record = TestRecord(
+            nodeid=self._nodeid,
+            index=self._index,
+            outcome=outcome,
+            duration_s=round(duration_s, 6),
+            reading=reading,
+            growth=own,
+            types=types,
+            pytest_survivors=of_pytest,
+            fixture_survivors=of_fixtures,
+            modules=_new_packages(self._module_count),
+            module_count=max(0, len(_modules) - self._module_count),
+            late=Late(
+                objects=collected_so_far() - self._collected,
+                heap_bytes=_freed(heap_before, reading.heap_bytes),
+            ),
+            peak_growth_bytes=_over(reading.peak_bytes, self._base.rss_bytes),
+            fixtures=self._fixture_names,
+            notes=self._notes,
+            traced=traced,
+        )
+        self._journal.append(record)
+        self._charge("tests", own)
+        self._charge("pytest", Growth(survivors=of_pytest))
+        self._boundary.debt += user_survivors + of_pytest + of_fixtures
+        self._begin_anew(reading)
+        self._harness_s += _clock() - start
+        return record
+
+    def pay_debt(self, *, module_ended: bool) -> None:
+        """Collect the whole heap when enough was frozen since the last time. O(heap), seldom."""
+        debt = self._boundary.debt
+        due = debt > max(_DEBT_LEAST, _DEBT_SHARE * self._heap_objects)
+        if not due and not (module_ended and debt > _DEBT_AT_MODULE_END):
+            return
+        start = _clock()
+        self._boundary.collect_all()
+        reading = self._probes.read()
+        self._charge("collected", growth(self._base, reading, survivors=0))
+        self._full_collections += 1
+        self._base = reading
+        self._harness_s += _clock() - start
+
+    def _begin_anew(self, reading: Reading) -> None:
+        self._index += 1
+        self._base = reading
+        self._charged = ZERO
+        self._fixture_ids = set()
+        self._fixture_names = []
+        self._notes = []
+        self._boundary.draw()
+
+    def _note_disturbances(self) -> None:
+        if _forks != self._forks:
+            self.note("forked")
+        if self._gc_was_on and not _gc_enabled():
+            self.note("gc-disabled")
+        if self._boundary.user_unfroze:
+            self.note("gc-unfrozen")
+        elif self._boundary.user_froze:
+            self.note("gc-frozen")
+
+    def _charge(self, account: str, amount: Growth) -> None:
+        self._totals[account] = add_growth(self._totals[account], amount)
+
+    # --- wider fixtures ------------------------------------------------------------------------
+
+    def fixture_begins(self) -> None:
+        """A wider fixture's set-up begins; set-ups may nest."""
+        self._fixtures.append(
+            _OpenFixture(self._probes.read(peak=False), self._boundary.young_ids())
+        )
+
+    def fixture_ends(self, key: int, name: str, scope: str, where: str) -> None:
+        """The innermost set-up has ended: charge it.
+
+        Args:
+            key: tells the fixture's definition apart while it is set up.
+        """
+        opened = self._fixtures.pop()
+        amount = growth(opened.reading, self._probes.read(peak=False))
+        exclusive = add_growth(amount, opened.nested, -1)
+        self._fixture_ids |= self._boundary.young_ids() - opened.young
+        self._instance_count += 1
+        instance = _Instance(self._instance_count, name, scope, where)
+        self._instances[key] = instance
+        self._fixture_names.append(name)
+        self._fixture_moved(instance, "setup", exclusive)
+        if self._fixtures:
+            self._fixtures[-1].nested = add_growth(self._fixtures[-1].nested, amount)
+
+    def fixture_finalising(self, key: int) -> None:
+        """The finalisers of a wider fixture are about to run."""
+        instance = self._instances.get(key)
+        if instance is not None:
+            instance.before = self._probes.read(peak=False)
+
+    def fixture_finalised(self, key: int) -> None:
+        """The finalisers of a wider fixture have run: credit what they gave back."""
+        instance = self._instances.pop(key, None)
+        if instance is not None and instance.before is not None:
+            amount = growth(instance.before, self._probes.read(peak=False))
+            self._fixture_moved(instance, "finalise", amount)
+
+    def _fixture_moved(self, instance: _Instance, phase: Any, amount: Growth) -> None:
+        self._charged = add_growth(self._charged, amount)
+        self._charge("fixtures", amount)
+        self._journal.append(
+            FixtureRecord(
+                fixture=instance.name,
+                scope=instance.scope,
+                where=instance.where,
+                instance=instance.number,
+                phase=phase,
+                nodeid=self._nodeid,
+                growth=amount,
+            )
+        )
+
+
+class _OpenFixture:
+    """A set-up under way."""
+
+    __slots__ = ("nested", "reading", "young")
+
+    def __init__(self, reading: Reading, young: set[int]) -> None:
+        self.reading = reading
+        self.young = young
+        self.nested = ZERO
+
+
+class _Instance:
+    """A wider fixture that is set up."""
+
+    __slots__ = ("before", "name", "number", "scope", "where")
+
+    def __init__(self, number: int, name: str, scope: str, where: str) -> None:
+        self.number = number
+        self.name = name
+        self.scope = scope
+        self.where = where
+        self.before: Reading | None = None
+
+
+def _new_packages(before: int, most: int = 8) -> list[str]:
+    """Top-level packages among the modules imported since there were ``before`` of them."""
+    new = len(_modules) - before
+    if new <= 0:
+        return []
+    names = list(islice(reversed(_modules), new))
+    return sorted({name.partition(".")[0] for name in names if type(name) is str})[:most]
+
+
+def _freed(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else max(0, before - after)
+
+
+def _over(peak: int | None, base: int | None) -> int | None:
+    return None if peak is None or base is None else max(0, peak - base)

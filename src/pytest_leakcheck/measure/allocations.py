@@ -1,0 +1,222 @@
+"""memray and tracemalloc around one test.
+
+tracemalloc started for one test and stopped after it costs milliseconds; memray's tracker costs 15
+to 80 ms to start and stop. One memray tracker may exist in a process, so another one (pytest-memray's,
+the test's own) is waited out and named. memray's *object* tracking is never used here: it must not
+share a process with tracemalloc.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import sysconfig
+import tracemalloc
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pytest_leakcheck.records import Site
+
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+_INSTALLED = tuple(
+    sorted(
+        {
+            str(Path(path).resolve()) + os.sep
+            for name in ("purelib", "platlib", "stdlib", "platstdlib")
+            if (path := sysconfig.get_paths().get(name))
+        },
+        key=len,
+        reverse=True,
+    )
+)
+_collect = gc.collect
+
+#: Frames that allocate on behalf of another: never the place that a person looks for.
+_MACHINERY = ("<frozen importlib", "/_pytest/", "/pluggy/", "/tracemalloc.py", _PACKAGE)
+_MOST_SITES = 5
+_MOST_FRAMES = 8
+
+
+def short_path(path: str, root: str = "") -> str:
+    """A path without what only this machine knows: relative to the project or to site-packages."""
+    for prefix in (*_INSTALLED, root + os.sep if root else ""):
+        if prefix and path.startswith(prefix):
+            return path[len(prefix) :].replace(os.sep, "/")
+    home = os.path.expanduser("~")
+    if home != "/" and path.startswith(home + os.sep):
+        return "~" + path[len(home) :].replace(os.sep, "/")
+    return path.replace(os.sep, "/")
+
+
+class PythonTrace:
+    """tracemalloc from :meth:`start` to :meth:`stop`.
+
+    Args:
+        frames: depth of the stacks that are kept.
+        root: the project's folder, cut from paths.
+    """
+
+    def __init__(self, frames: int, root: str) -> None:
+        self._frames = frames
+        self._root = root
+        self._running = False
+        self.refused: str | None = None
+
+    def start(self) -> None:
+        """Begin to trace, unless somebody else does."""
+        if tracemalloc.is_tracing():
+            self.refused = "tracemalloc was on already: the test or another plugin has it"
+            return
+        self.refused = None
+        tracemalloc.start(self._frames)
+        self._running = True
+
+    def stop(self) -> tuple[int, int, list[Site]] | None:
+        """End tracing, after a collection.
+
+        Returns:
+            Bytes that stayed, peak bytes, and where what stayed was allocated; ``None`` where
+            tracing was refused or stopped by the test.
+        """
+        if not self._running:
+            return None
+        self._running = False
+        if not tracemalloc.is_tracing():
+            self.refused = "the test stopped tracemalloc itself"
+            return None
+        _, peak = tracemalloc.get_traced_memory()
+        _collect()
+        snapshot = tracemalloc.take_snapshot()
+        tracemalloc.stop()
+        return self._read(snapshot, peak)
+
+    def _read(self, snapshot: tracemalloc.Snapshot, peak: int) -> tuple[int, int, list[Site]]:
+        by_place: dict[tuple[str, int], list[tuple[int, tuple[Any, ...]]]] = defaultdict(list)
+        left = 0
+        for trace in snapshot.traces:
+            # tracemalloc has the innermost frame last.
+            frames = tuple(reversed(tuple(trace.traceback)))
+            # The harness's own buffers are nobody's growth.
+            if frames and frames[0].filename.startswith(_PACKAGE):
+                continue
+            left += trace.size
+            told = _told(frames)
+            by_place[told[0].filename, told[0].lineno].append((trace.size, told))
+        sites = [self._site(allocations) for allocations in by_place.values()]
+        sites.sort(key=lambda site: (-site.bytes, site.file, site.line))
+        return left, peak, sites[:_MOST_SITES]
+
+    def _site(self, allocations: list[tuple[int, tuple[Any, ...]]]) -> Site:
+        _, frames = max(allocations, key=lambda pair: pair[0])
+        return Site(
+            file=short_path(frames[0].filename, self._root),
+            line=frames[0].lineno,
+            bytes=sum(size for size, _ in allocations),
+            blocks=len(allocations),
+            stack=[
+                f"{short_path(f.filename, self._root)}:{f.lineno}" for f in frames[:_MOST_FRAMES]
+            ],
+        )
+
+
+def _told(frames: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The frames without those that allocate on behalf of another; all where none is left."""
+    told = tuple(f for f in frames if not any(part in f.filename for part in _MACHINERY))
+    return told or frames
+
+
+def memray_missing() -> str | None:
+    """Why memray cannot run here, in one sentence; ``None`` where it can."""
+    if sys.platform == "win32":
+        return "memray has no Windows build: native allocation stacks are unseen here"
+    try:
+        import memray  # noqa: F401
+    except ImportError:
+        return (
+            "memray is not installed: native allocation stacks are unseen; "
+            "run pip install 'pytest-leakcheck[memray]'"
+        )
+    return None
+
+
+def memray_capture(path: Path, run: Callable[[], None], *, native: bool = True) -> str | None:
+    """Run something under a memray tracker that writes ``path``.
+
+    Returns:
+        Why there is no capture, in one sentence; ``None`` where there is one. ``run`` is called
+        once in either case.
+    """
+    tracker, refused = open_tracker(path, native=native)
+    if tracker is None:
+        run()
+        return refused
+    with tracker:
+        run()
+    return None
+
+
+def open_tracker(path: Path, *, native: bool) -> tuple[Any, str | None]:
+    """A memray tracker, not yet entered; or ``None`` and why."""
+    refused = memray_missing()
+    if refused:
+        return None, refused
+    import memray
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    try:
+        return (
+            memray.Tracker(
+                path,
+                native_traces=native,
+                trace_python_allocators=True,
+                file_format=memray.FileFormat.AGGREGATED_ALLOCATIONS,
+            ),
+            None,
+        )
+    except (RuntimeError, OSError) as error:
+        return None, f"memray could not start: {error}"
+
+
+class FullTrace:
+    """memray and tracemalloc around one test (``--leakcheck-depth=full``).
+
+    memray's tracker is opened first and closed last, so that the two allocator hooks nest.
+    """
+
+    def __init__(self, folder: Path, frames: int, root: str) -> None:
+        self._folder = folder
+        self._python = PythonTrace(frames, root)
+        self._tracker: Any = None
+        self._path: Path | None = None
+        self.refused: str | None = None
+
+    def start(self, name: str) -> None:
+        """Begin; ``name`` names the capture file."""
+        self._path = self._folder / f"{name}.bin"
+        self._tracker, self.refused = open_tracker(self._path, native=False)
+        if self._tracker is not None:
+            try:
+                self._tracker.__enter__()
+            except RuntimeError as error:  # "No more than one Tracker instance can be active"
+                self._tracker = None
+                self.refused = f"another memray tracker is active in this process: {error}"
+        self._python.start()
+
+    def stop(self) -> tuple[tuple[int, int, list[Site]] | None, Path | None, str | None]:
+        """End both.
+
+        Returns:
+            What tracemalloc saw, memray's capture file, and what was refused.
+        """
+        traced = self._python.stop()
+        capture: Path | None = None
+        if self._tracker is not None:
+            self._tracker.__exit__(None, None, None)
+            self._tracker = None
+            capture = self._path
+        refused = "; ".join(filter(None, (self.refused, self._python.refused))) or None
+        return traced, capture, refused

@@ -1,0 +1,113 @@
+"""The confirming process: a pytest that runs nothing but the suspects of a plan, again and again."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pytest_leakcheck.journal import Journal
+from pytest_leakcheck.measure.repeat import Repeater
+from pytest_leakcheck.measure.signals import Probes
+from pytest_leakcheck.measure.survivors import Boundary
+from pytest_leakcheck.plan import Plan, Progress, Task
+from pytest_leakcheck.records import EventRecord
+
+#: A confirming process that has grown by so much is replaced by a fresh one.
+_MOST_GROWTH_BYTES = 768 * 1024 * 1024
+
+
+class Confirming:
+    """Repeats the suspects of a plan in this process."""
+
+    def __init__(self, plan: Plan, root: str) -> None:
+        self._plan = plan
+        self._tasks: dict[str, list[Task]] = defaultdict(list)
+        for task in plan.tasks:
+            self._tasks[task.nodeid].append(task)
+        self._probes = Probes(paced=False)
+        self._boundary = Boundary()
+        self._progress = Path(plan.progress).open("ab", buffering=0)  # noqa: SIM115 - for life
+        self._journal = Journal(Path(plan.folder), f"confirm-{plan.number}")
+        self._repeater = Repeater(
+            plan.settings,
+            self._probes,
+            self._boundary,
+            self._journal.append,
+            Path(plan.folder),
+            root,
+        )
+        self._rss_at_start = 0
+        self._begun = False
+
+    @classmethod
+    def from_config(cls, config: pytest.Config) -> Confirming:
+        """From the option ``--leakcheck-confirm``."""
+        path = Path(str(config.getoption("leakcheck_confirm")))
+        try:
+            plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+        except (OSError, msgspec.DecodeError) as error:
+            raise pytest.UsageError(f"--leakcheck-confirm: {path} is no plan ({error})") from None
+        return cls(plan, str(config.rootpath))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the suspects."""
+        wanted = self._tasks
+        items[:] = [item for item in items if item.nodeid in wanted]
+        for item in items:
+            for node in item.listchain():
+                # pytest-timeout would take all the repeats for one test.
+                node.own_markers[:] = [m for m in node.own_markers if m.name != "timeout"]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Repeat one item for each of its tasks; nothing is reported to the terminal."""
+        if not self._begun:
+            self._begun = True
+            self._boundary.start()
+            self._repeater.measure_null(item.session)
+            self._rss_at_start = self._probes.rss() or 0
+        for task in self._tasks[item.nodeid]:
+            self._say(Progress(begin=task.name))
+            self._repeater.confirm(item, task.name, wide=task.wide)
+            self._boundary.collect_all()
+            self._say(Progress(end=task.name))
+        self._end_fixtures(item, nextitem)
+        if self._too_large():
+            self._say(Progress(full=True))
+            item.session.shouldstop = "leakcheck: a fresh process goes on"
+        return True
+
+    def _end_fixtures(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """End the wider fixtures that the next suspect does not need."""
+        try:
+            item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001
+        except Exception as error:  # noqa: BLE001 - a user's fixture; its repeats are recorded
+            self._journal.append(
+                EventRecord(
+                    slug="fixture-failed",
+                    sentence=f"A wider fixture failed when it ended: {type(error).__name__}.",
+                    nodeid=item.nodeid,
+                )
+            )
+
+    def _too_large(self) -> bool:
+        grown = (self._probes.rss() or 0) - self._rss_at_start
+        return grown > _MOST_GROWTH_BYTES or _descriptors_are_short(self._probes.read().fds)
+
+    def _say(self, word: Progress) -> None:
+        self._progress.write(msgspec.json.encode(word) + b"\n")
+
+
+def _descriptors_are_short(open_now: int | None) -> bool:
+    """Whether this process has used more than half of the descriptors that it may open."""
+    if open_now is None or os.name != "posix":
+        return False
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft != resource.RLIM_INFINITY and open_now > soft // 2

@@ -1,0 +1,422 @@
+"""Run one item again, whole protocol, k times, and record what each run leaves.
+
+Used by the confirming process for suspects, and in the suite's own process for a test that is over
+its ``limit_growth``.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from _pytest.runner import runtestprotocol
+
+from pytest_leakcheck.judge.verdict import Repeats, grows_never, judge_repeats, still_undecided
+from pytest_leakcheck.measure.allocations import PythonTrace, memray_capture
+from pytest_leakcheck.measure.retention import divide, settle_log_buffers
+from pytest_leakcheck.measure.signals import Probes, growth
+from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
+from pytest_leakcheck.records import (
+    CaptureRecord,
+    Cause,
+    CauseRecord,
+    CycleRecord,
+    EventRecord,
+    Growth,
+    JournalRecord,
+    Late,
+    Outcome,
+    Phase,
+    RepeatRecord,
+    SkipRecord,
+)
+
+if TYPE_CHECKING:
+    from pytest_leakcheck.settings import Settings
+
+_clock = time.perf_counter
+_sys_modules = sys.modules
+
+
+def outcome_of(reports: list[pytest.TestReport]) -> Outcome:
+    """One word for the reports of a test's phases."""
+    for report in reports:
+        if hasattr(report, "wasxfail"):
+            return "xfailed" if report.skipped else "xpassed"
+        if report.failed:
+            return "failed" if report.when == "call" else "error"
+        if report.skipped:
+            return "skipped"
+    return "passed"
+
+
+class Repeater:
+    """Repeats items of one process and writes what it finds.
+
+    Args:
+        write: takes each record, in order.
+        null: growth of an empty test, from :meth:`measure_null`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        probes: Probes,
+        boundary: Boundary,
+        write: Callable[[JournalRecord], None],
+        folder: Path | None,
+        root: str,
+    ) -> None:
+        self._settings = settings
+        self._probes = probes
+        self._boundary = boundary
+        self._write = write
+        self._folder = folder
+        self._root = root
+        self.null = Growth()
+
+    # --- one run -------------------------------------------------------------------------------
+
+    def run_once(self, item: pytest.Item, nextitem: Any = None) -> Outcome:
+        """The item's whole protocol; wider fixtures stay up unless ``nextitem`` says otherwise."""
+        _forget_instance(item)
+        sibling = copy.copy(item) if nextitem is None else nextitem
+        reports = runtestprotocol(item, log=False, nextitem=sibling)
+        _forget_instance(item)
+        return outcome_of(reports)
+
+    def repeat(
+        self, item: pytest.Item, name: str, phase: Phase, number: int, nextitem: Any = None
+    ) -> RepeatRecord:
+        """One measured run: draw the line, run, collect, look."""
+        self._boundary.draw()
+        modules = len(_sys_modules)
+        # Both readings follow a collection: it also empties the interpreter's free lists.
+        self._boundary.collect()
+        collected = collected_so_far()
+        base = self._probes.read()
+        start = _clock()
+        outcome = self.run_once(item, nextitem)
+        duration = _clock() - start
+        settle_log_buffers(item)
+        before = self._probes.read(peak=False)
+        self._boundary.collect()
+        after = self._probes.read(peak=False)
+        left = divide(self._boundary.survivors(), item, (), [self.__dict__, self._boundary.mark])
+        types, count = count_types(left.mine), len(left.mine)
+        del left
+        unseen = self._boundary.user_froze or self._boundary.user_unfroze
+        return RepeatRecord(
+            nodeid=name,
+            phase=phase,
+            number=number,
+            growth=growth(base, after, None if unseen else count),
+            late=Late(
+                objects=collected_so_far() - collected,
+                heap_bytes=_less(before.heap_bytes, after.heap_bytes),
+                blocks=_less(before.blocks, after.blocks),
+            ),
+            types=types,
+            outcome=outcome,
+            duration_s=round(duration, 6),
+            module_count=max(0, len(_sys_modules) - modules),
+        )
+
+    def measure_null(self, session: pytest.Session, runs: int = 5) -> None:
+        """Learn what pytest itself keeps per run, from an item that does nothing."""
+        item = _NullItem.from_parent(session, name="leakcheck-null")
+        records: list[RepeatRecord] = []
+        try:
+            for number in range(runs + 2):
+                record = self.repeat(item, item.nodeid, "null", number)
+                if number >= 2 and record.outcome == "passed":
+                    records.append(record)
+            traced = self._traced(item, item.nodeid, "null", 0)[0] if records else None
+        except Exception as error:  # noqa: BLE001 - a hook of the suite cannot take this item
+            self._write(
+                EventRecord(
+                    slug="no-null-test",
+                    sentence=f"The empty test could not run ({type(error).__name__}: {error}): "
+                    "pytest's own growth is taken as zero.",
+                )
+            )
+            return
+        for record in (*records, *([traced] if traced else ())):
+            self._write(record)
+        self.null = _median_growth(records, traced)
+
+    # --- one suspect ---------------------------------------------------------------------------
+
+    def confirm(self, item: pytest.Item, name: str, *, wide: bool = False) -> Repeats:
+        """Repeat a suspect until it is decided; explain it when it grows.
+
+        Args:
+            name: under which it is recorded (a node id, or a wider fixture's name).
+            wide: end all fixtures but the session's after each repeat.
+        """
+        nextitem = item.session if wide else None
+        settings = self._settings
+        for number in range(settings.warmups):
+            warm = self.repeat(item, name, "warm-up", number, nextitem)
+            self._write(warm)
+            if warm.outcome != "passed":
+                return self._give_up(name, warm.outcome)
+        steady = self._steady(item, name, nextitem)
+        found = Repeats(steady=steady, null=self.null)
+        if any(record.outcome != "passed" for record in steady):
+            return found
+        if judge_repeats(found, settings.thresholds).verdict != "leak" and not self._may_leak(found):
+            self._look_at_garbage(item, name, steady, nextitem)
+            return found
+        return self._explain(item, name, found, nextitem, wide=wide)
+
+    def _give_up(self, name: str, outcome: Outcome) -> Repeats:
+        self._write(
+            SkipRecord(
+                nodeid=name,
+                reason=f"it cannot be run twice in one process: the second run {_ENDED[outcome]}",
+            )
+        )
+        return Repeats(steady=[], null=self.null)
+
+    def _steady(self, item: pytest.Item, name: str, nextitem: Any) -> list[RepeatRecord]:
+        settings, limits = self._settings, self._settings.thresholds
+        steady: list[RepeatRecord] = []
+        for number in range(settings.most_repeats):
+            record = self.repeat(item, name, "steady", number, nextitem)
+            self._write(record)
+            steady.append(record)
+            if record.outcome != "passed":
+                break
+            if len(steady) >= settings.calm_repeats and grows_never(steady, self.null, limits):
+                break
+            if len(steady) >= settings.repeats and not still_undecided(steady, self.null, limits):
+                break
+        return steady
+
+    def _may_leak(self, found: Repeats) -> bool:
+        """Whether a second signal, which only tracing gives, could still make it a leak."""
+        judged = judge_repeats(found, self._settings.thresholds)
+        return judged.verdict == "unconfirmed" and found.steady[-1].outcome == "passed"
+
+    def _explain(
+        self, item: pytest.Item, name: str, found: Repeats, nextitem: Any, *, wide: bool
+    ) -> Repeats:
+        causes = self._holders(item, nextitem)
+        if not causes:
+            causes = self._containers(item, nextitem)
+        traced: list[RepeatRecord] = []
+        sites: list[Any] = []
+        for number in range(self._settings.traced_repeats):
+            record, where = self._traced(item, name, "traced", number, nextitem)
+            if record is not None:
+                traced.append(record)
+                sites = where
+                self._write(record)
+        for cause in causes:
+            self._write(CauseRecord(nodeid=name, cause=_with_sites(cause, sites, len(causes))))
+        if (found.steady[-1].growth.heap_bytes or 0) > self._settings.thresholds.noise_heap_bytes:
+            self._native(item, name, nextitem)
+        release = [] if wide else self._release(item, name)
+        return Repeats(
+            steady=found.steady, null=self.null, traced=traced, release=release, causes=causes
+        )
+
+    def _holders(self, item: pytest.Item, nextitem: Any) -> list[Cause]:
+        """Who holds what one more run leaves."""
+        from pytest_leakcheck.explain.causes import explain_survivors
+
+        self._boundary.draw()
+        self.run_once(item, nextitem)
+        settle_log_buffers(item)
+        self._boundary.collect()
+        survivors = self._boundary.survivors()
+        mine = divide(survivors, item, (), [self.__dict__, self._boundary.mark]).mine
+        if not mine:
+            return []
+        self._boundary.thaw()
+        ignore = {id(survivors), id(mine), id(self.__dict__)}
+        try:
+            return _visible_first(
+                explain_survivors(mine, ignore=ignore, versions=self._versions())
+            )
+        finally:
+            del survivors, mine
+            self._boundary.draw()
+
+    def _containers(self, item: pytest.Item, nextitem: Any) -> list[Cause]:
+        """Containers that grow by values which the collector does not track."""
+        from pytest_leakcheck.explain.causes import watch_containers
+
+        self._boundary.thaw()
+        watch = watch_containers()
+        watch.first()
+        for _ in range(3):
+            self.run_once(item, nextitem)
+            self._boundary.collect()
+            watch.again()
+        causes = watch.grown(min_rounds=2)
+        self._boundary.draw()
+        return causes
+
+    def _traced(
+        self, item: pytest.Item, name: str, phase: Phase, number: int, nextitem: Any = None
+    ) -> tuple[RepeatRecord | None, list[Any]]:
+        """One run under tracemalloc: Python bytes that stay, and where they were allocated."""
+        trace = PythonTrace(self._settings.traceback_frames, self._root)
+        self._boundary.draw()
+        trace.start()
+        outcome = self.run_once(item, nextitem)
+        self._boundary.collect()
+        seen = trace.stop()
+        if seen is None:
+            return None, []
+        left, _, sites = seen
+        return (
+            RepeatRecord(
+                nodeid=name,
+                phase=phase,
+                number=number,
+                growth=Growth(python_bytes=left),
+                outcome=outcome,
+            ),
+            sites,
+        )
+
+    def _native(self, item: pytest.Item, name: str, nextitem: Any) -> None:
+        """Runs under memray with native stacks; the capture is read later, elsewhere."""
+        if self._folder is None or self._settings.native_repeats < 1:
+            return
+        path = self._folder / "captures" / f"{capture_name(name)}.native.bin"
+        runs = self._settings.native_repeats
+
+        def run() -> None:
+            for _ in range(runs):
+                self.run_once(item, nextitem)
+            self._boundary.collect()
+
+        refused = memray_capture(path, run)
+        if refused is None:
+            capture = f"captures/{path.name}"
+            self._write(CaptureRecord(nodeid=name, capture=capture, runs=runs))
+        else:
+            self._write(EventRecord(slug="no-memray", sentence=refused, nodeid=name))
+
+    def _release(self, item: pytest.Item, name: str) -> list[RepeatRecord]:
+        """Repeat with every fixture but the session's ended each time: does it still grow?"""
+        if not _uses_wider_fixtures(item):
+            return []
+        records: list[RepeatRecord] = []
+        for number in range(1 + self._settings.release_repeats):
+            record = self.repeat(item, name, "release", number, item.session)
+            if number:  # the first one ends the fixtures that the steady repeats set up
+                self._write(record)
+                records.append(record)
+        return records
+
+    def _look_at_garbage(
+        self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
+    ) -> None:
+        """Name the cycles of a test whose garbage waits for the collector."""
+        from pytest_leakcheck.explain.cycles import describe_garbage
+
+        if min(record.late.objects for record in steady) == 0:
+            return
+        self._boundary.draw()
+        with self._boundary.keeping_garbage() as garbage:
+            self.run_once(item, nextitem)
+            self._boundary.collect()
+            told = describe_garbage(garbage())
+        self._write(
+            CycleRecord(
+                nodeid=name,
+                objects=told.objects,
+                python_bytes=told.python_bytes,
+                types=told.types,
+                cycles=told.cycles,
+            )
+        )
+
+    def _versions(self) -> dict[str, str]:
+        from pytest_leakcheck.measure.environment import installed_packages
+
+        return installed_packages()
+
+
+def _uses_wider_fixtures(item: pytest.Item) -> bool:
+    """Whether a class, module or package fixture (``setup_module`` and kin too) serves the item."""
+    info = getattr(item, "_fixtureinfo", None)
+    if info is None:
+        return False
+    return any(
+        definition.scope in ("class", "module", "package")
+        for definitions in info.name2fixturedefs.values()
+        for definition in definitions
+    )
+
+
+class _NullItem(pytest.Item):
+    """A test that does nothing: what it leaves is pytest's own."""
+
+    def runtest(self) -> None:
+        pass
+
+
+_ENDED = {
+    "failed": "fails",
+    "error": "fails in its set-up or teardown",
+    "skipped": "is skipped",
+    "xfailed": "fails as expected",
+    "xpassed": "passes where it was expected to fail",
+    "passed": "passes",
+}
+
+
+def _forget_instance(item: pytest.Item) -> None:
+    """Drop the instance of the test class that pytest would keep and use again."""
+    if isinstance(item, pytest.Function) and isinstance(item.parent, pytest.Class):
+        state = item.__dict__
+        if state.get("_instance") is not None:
+            del state["_instance"]
+            state.pop("_obj", None)
+
+
+def capture_name(nodeid: str) -> str:
+    """A file name for a node id: readable at its start, unique by its end."""
+    digest = hashlib.sha1(nodeid.encode(), usedforsecurity=False).hexdigest()[:10]
+    readable = "".join(c if c.isalnum() else "-" for c in nodeid.rpartition("/")[2])[:60]
+    return f"{readable}-{digest}"
+
+
+def _visible_first(causes: list[Cause]) -> list[Cause]:
+    """Without objects that only compiled code refers to, where there are others: they hang on an
+    object of a C type that does not show the collector what it holds."""
+    seen = [cause for cause in causes if cause.known != "held-from-c"]
+    return seen or causes
+
+
+def _with_sites(cause: Cause, sites: list[Any], among: int) -> Cause:
+    """Where the growth was allocated belongs to a cause only when there is one."""
+    return msgspec.structs.replace(cause, sites=sites) if among == 1 else cause
+
+
+def _median_growth(records: list[RepeatRecord], traced: RepeatRecord | None) -> Growth:
+    values: dict[str, int | None] = {}
+    for name in Growth.__struct_fields__:
+        seen = [v for r in records if (v := getattr(r.growth, name)) is not None]
+        values[name] = round(statistics.median(seen)) if seen else None
+    if traced is not None:
+        values["python_bytes"] = traced.growth.python_bytes
+    return Growth(**values)
+
+
+def _less(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else max(0, before - after)

@@ -1,0 +1,150 @@
+"""Whose survivors are they: the test's, pytest's, a wider fixture's, or the harness's own.
+
+pytest keeps a little of every test: its reports, the instance of a test class, what hangs on the
+item. That is pytest's account, by name, and never the user's.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import sys
+from collections.abc import Collection, Iterable
+from types import CellType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import _pytest._code
+import _pytest.fixtures
+import _pytest.python
+import pytest
+
+from pytest_leakcheck.measure.survivors import reach
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_referents = gc.get_referents
+
+#: What pytest makes for a test and keeps or drops later. Compared by identity of the type, which
+#: runs no code of a user's metaclass.
+_PYTEST_TYPES = frozenset(
+    id(kind)
+    for kind in (
+        pytest.TestReport,
+        pytest.CallInfo,
+        pytest.ExceptionInfo,
+        _pytest._code.Traceback,
+        _pytest.fixtures.FixtureDef,
+        _pytest.fixtures.SubRequest,
+        _pytest.fixtures.TopRequest,
+        getattr(_pytest.python, "CallSpec", None) or _pytest.python.CallSpec2,
+    )
+)
+
+#: Frames between an account's close and the test loop: ours, pluggy's, the loop's own.
+_MOST_FRAMES = 12
+
+
+class Left(NamedTuple):
+    """Survivors by account. Holds live objects: drop it soon."""
+
+    mine: list[object]
+    """The test's own."""
+    pytest: int
+    fixtures: int
+
+
+def divide(
+    survivors: list[object],
+    item: pytest.Item,
+    fixture_ids: Collection[int] = (),
+    own: Iterable[object] = (),
+) -> Left:
+    """Divide survivors among the accounts. O(references of the survivors).
+
+    Args:
+        survivors: what the boundary shows.
+        item: the test that has ended.
+        fixture_ids: ids of objects born in the set-up of wider fixtures.
+        own: objects of the harness and of the running hooks; what they alone reach is nobody's.
+    """
+    young = {id(o): o for o in survivors}
+    kept = _reached([o for o in survivors if id(type(o)) in _PYTEST_TYPES], young)
+    kept |= _reached(_state_of(item), young)
+    running = _reached(list(own), young)
+    mine: list[object] = []
+    of_pytest = of_fixtures = 0
+    for key, o in young.items():
+        if key in running or _is_of_the_stack(o, item, running):
+            continue
+        if key in kept:
+            of_pytest += 1
+        elif key in fixture_ids:
+            of_fixtures += 1
+        else:
+            mine.append(o)
+    return Left(mine, of_pytest, of_fixtures)
+
+
+_TRANSIENT = frozenset(map(id, (CellType, type(iter([])), type(reversed([])))))
+
+
+def _is_of_the_stack(o: object, item: pytest.Item, running: set[int]) -> bool:
+    """Whether an object is a part of a running hook call that no frame shows: a cell or iterator
+    over the call's own lists, the keywords of a call in C."""
+    if id(type(o)) in _TRANSIENT:
+        return all(id(part) in running for part in _referents(o))
+    return type(o) is dict and len(o) == 2 and o.get("item") is item and "nextitem" in o
+
+
+def _reached(roots: list[object], young: dict[int, object]) -> set[int]:
+    return reach(roots, young) | {id(o) for o in roots}
+
+
+def _state_of(item: pytest.Item) -> list[object]:
+    """What pytest keeps of a test: the item's own state (a class instance, its stash), and the
+    log handlers that it empties by putting new buffers in."""
+    state = item.__dict__
+    stash = state.get("stash")
+    roots: list[object] = [state]
+    if stash is not None:
+        roots += _referents(stash)
+    roots += [handler.__dict__ for handler in _log_handlers(item)]
+    return roots
+
+
+def _log_handlers(item: pytest.Item) -> list[Any]:
+    plugin = item.config.pluginmanager.get_plugin("logging-plugin")
+    found = (getattr(plugin, name, None) for name in ("caplog_handler", "report_handler"))
+    return [handler for handler in found if handler is not None]
+
+
+def settle_log_buffers(item: pytest.Item) -> None:
+    """Let the text buffers of pytest's log handlers drop the lists that they write into.
+
+    Before Python 3.12 a ``StringIO`` keeps what is written in lists that it does not show to the
+    collector; reading makes it one string.
+    """
+    for handler in _log_handlers(item):
+        stream = getattr(handler, "stream", None)
+        if type(stream) is io.StringIO and not stream.closed:
+            stream.seek(0, 2)
+            stream.readline()
+
+
+def running_state(depth: int) -> list[object]:
+    """What the frames on the stack hold, from the caller's ``depth``-th caller outwards.
+
+    A running frame shows the collector nothing, so its locals are listed. They are those of the
+    harness, of pluggy and of the test loop: the test's own frames have gone.
+    """
+    found: list[object] = []
+    frame: FrameType | None = sys._getframe(depth)
+    for _ in range(_MOST_FRAMES):
+        if frame is None:
+            break
+        values = frame.f_locals
+        found.append(values)
+        found.extend(values.values())
+        frame = frame.f_back
+    return found

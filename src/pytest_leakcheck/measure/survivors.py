@@ -1,0 +1,256 @@
+"""The freeze boundary: what was born since the last boundary and is alive after a collection.
+
+``gc.freeze()`` moves every tracked object out of the collector's sight, so the next
+``gc.get_objects()`` shows only what came after: O(what the test did), not O(heap).
+
+Two debts come with it. A reference cycle among frozen objects is not freed until
+:meth:`Boundary.collect_all`. And a test that calls ``gc.collect()`` itself must find the collector
+as it left it: such explicit collections are seen through ``gc.callbacks`` and run on the whole heap.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+# The tests under measurement may patch the `gc` module.
+_collect, _freeze, _unfreeze = gc.collect, gc.freeze, gc.unfreeze
+_get_objects, _get_referents, _get_stats = gc.get_objects, gc.get_referents, gc.get_stats
+_get_count, _get_threshold, _is_enabled = gc.get_count, gc.get_threshold, gc.isenabled
+_INCREMENTAL = sys.version_info >= (3, 14)
+
+#: Finalizers may make new garbage; a boundary collects until nothing is found, at most so often.
+_MOST_COLLECTIONS = 3
+
+#: Young objects that a test may have when it collects the heap itself, before notes grow.
+_ROOM_FOR_EARLY = 1 << 16
+
+
+class Boundary:
+    """The line between what was there before and what was born since.
+
+    Use :meth:`draw` to begin, :meth:`survivors` to look, :meth:`draw` again to start anew.
+    """
+
+    def __init__(self) -> None:
+        self._old_mark: list[None] = []
+        self._young_mark: list[None] = []
+        # Kept in one block that is there from the start: what the harness notes during a test must
+        # not look like the test's growth.
+        self._early = array("Q", bytes(8 * _ROOM_FOR_EARLY))
+        self._early_count = 0
+        self._thawed = False
+        self._own = False
+        self._watching = False
+        self.debt = 0
+        """Objects frozen since the last collection of the whole heap."""
+        self.user_froze = False
+        """Since the last :meth:`draw`, somebody else called ``gc.freeze()``."""
+        self.user_unfroze = False
+        """Since the last :meth:`draw`, somebody else called ``gc.unfreeze()``."""
+
+    def start(self) -> int:
+        """Collect and freeze the whole heap. O(heap), once.
+
+        Returns:
+            How many objects were tracked.
+        """
+        self.collect()
+        count = len(_get_objects())
+        self._old_mark = []
+        gc.callbacks.append(self._on_collection)
+        self._watching = True
+        self.draw()
+        self.debt = 0
+        return count
+
+    def stop(self) -> None:
+        """Give the heap back to the collector."""
+        if self._watching:
+            gc.callbacks.remove(self._on_collection)
+            self._watching = False
+        _unfreeze()
+
+    def draw(self) -> None:
+        """Draw the line here: everything alive is old from now on."""
+        _freeze()
+        self._early_count = 0
+        self.user_froze = self.user_unfroze = False
+        self._young_mark = []
+
+    @property
+    def mark(self) -> object:
+        """The harness's own young object, which :meth:`survivors` shows too."""
+        return self._young_mark
+
+    def collect(self) -> int:
+        """Collect what is young until nothing is found.
+
+        Returns:
+            Unreachable objects found.
+        """
+        self._own = True
+        try:
+            found = total = _collect()
+            for _ in range(_MOST_COLLECTIONS - 1):
+                if not found:
+                    break
+                found = _collect()
+                total += found
+        finally:
+            self._own = False
+        return total
+
+    def collect_all(self) -> int:
+        """Collect the whole heap, old cycles included. O(heap).
+
+        Returns:
+            Unreachable objects found.
+        """
+        _unfreeze()
+        found = self.collect()
+        self.draw()
+        self.debt = 0
+        return found
+
+    def thaw(self) -> None:
+        """Show the whole heap to ``gc.get_referrers``; :meth:`draw` hides it again."""
+        _unfreeze()
+
+    @contextmanager
+    def keeping_garbage(self) -> Iterator[Callable[[], list[object]]]:
+        """Let collections keep what they find; the value calls up a list of it."""
+        self.collect()
+        flags, was_on, mark = gc.get_debug(), _is_enabled(), len(gc.garbage)
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            yield lambda: gc.garbage[mark:]
+        finally:
+            gc.set_debug(flags)
+            del gc.garbage[mark:]
+            if was_on:
+                gc.enable()
+            self.collect()
+
+    def survivors(self) -> list[object]:
+        """What was born since the line was drawn and is alive. Collect first.
+
+        The list holds live objects: drop it soon. O(survivors), or O(heap) where the test
+        collected or unfroze the heap itself.
+        """
+        # No comprehension here: its cells would be among what it looks at.
+        young = _get_objects()
+        ids = set(map(id, young))
+        mark = id(self._young_mark)
+        if id(self._old_mark) in ids:
+            # Old and new can no longer be told apart; the caller reports nothing from this test.
+            self.user_unfroze = True
+            return []
+        early = set(self._early[: self._early_count])
+        self.user_froze = mark not in ids and mark not in early
+        early -= ids
+        if early:
+            _unfreeze()
+            # `draw` freezes again; nothing is judged between here and there. The whole heap is
+            # listed before anything else is made: a new object may have the id of a dead one.
+            everything = _get_objects()
+            early.difference_update((id(young), id(ids), id(early)))
+            young.extend(_having(everything, early))
+        return young
+
+    def young_ids(self) -> set[int]:
+        """Ids of what is alive since the line, without a collection. O(young)."""
+        return set(map(id, _get_objects()))
+
+    def _remember(self, objects: list[object]) -> None:
+        """Note who is young, by id, before the line is lost."""
+        ids = array("Q", map(id, objects))
+        end = self._early_count + len(ids)
+        if end > len(self._early):
+            self._early.extend(ids)  # rare: only then does the block grow
+        self._early[self._early_count : end] = ids
+        self._early_count = end
+
+    def _on_collection(self, phase: str, info: dict[str, int]) -> None:
+        """Let a collection that the code under test asked for see the whole heap."""
+        if self._own or info["generation"] != 2:
+            return
+        if phase == "start" and _asked_for():
+            self._remember(_get_objects())
+            _unfreeze()
+            self._thawed = True
+        elif phase == "stop" and self._thawed:
+            _freeze()
+            self._thawed = False
+
+
+def _having(objects: list[object], ids: set[int]) -> list[object]:
+    return [o for o in objects if id(o) in ids]
+
+
+def _asked_for() -> bool:
+    """Whether a full collection was called for, not started by the allocation counters."""
+    if _INCREMENTAL or not _is_enabled():
+        return True
+    count, threshold = _get_count(), _get_threshold()
+    return not (count[0] > threshold[0] and count[2] > threshold[2])
+
+
+def collected_so_far() -> int:
+    """Unreachable objects that the collector has found in this process, all generations."""
+    return sum(generation["collected"] for generation in _get_stats())
+
+
+def reach(roots: Iterable[object], young: dict[int, object]) -> set[int]:
+    """Ids of the ``young`` objects that ``roots`` reach through young objects only.
+
+    O(references of what is reached). Calls no code of the objects.
+    """
+    seen: set[int] = set()
+    frontier: list[object] = list(roots)
+    while frontier:
+        found: dict[int, object] = {
+            key: o
+            for key, o in ((id(o), o) for o in _get_referents(*frontier))
+            if key in young and key not in seen
+        }
+        seen.update(found)
+        frontier = list(found.values())
+    return seen
+
+
+_QUALNAME = type.__dict__["__qualname__"].__get__
+_MODULE = type.__dict__["__module__"].__get__
+
+
+def type_name(kind: type) -> str:
+    """``module.QualName`` of a type; builtins without their module. Runs no user code."""
+    name = _QUALNAME(kind)
+    try:
+        module = _MODULE(kind)
+    except AttributeError:
+        module = None
+    if type(module) is not str or module == "builtins":
+        return name if type(name) is str else "?"
+    return f"{module}.{name}"
+
+
+def count_types(objects: Iterable[object], most: int = 12) -> dict[str, int]:
+    """Objects by type name, the most frequent first; ties by name."""
+    counts: dict[int, int] = {}
+    kinds: dict[int, type] = {}
+    for o in objects:
+        kind = type(o)
+        key = id(kind)
+        counts[key] = counts.get(key, 0) + 1
+        kinds[key] = kind
+    named: dict[str, int] = {}
+    for key, count in counts.items():
+        name = type_name(kinds[key])
+        named[name] = named.get(name, 0) + count
+    ranked = sorted(named.items(), key=lambda pair: (-pair[1], pair[0]))
+    return dict(ranked[:most])

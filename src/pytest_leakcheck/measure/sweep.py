@@ -1,0 +1,169 @@
+"""The sweep: pytest's hooks around every test of this process, each a call into the accounts."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_leakcheck.journal import Journal
+from pytest_leakcheck.measure.accounts import Accounts, in_forked_child, watch_forks
+from pytest_leakcheck.measure.allocations import FullTrace
+from pytest_leakcheck.measure.repeat import capture_name
+from pytest_leakcheck.measure.signals import Probes
+from pytest_leakcheck.measure.survivors import Boundary
+from pytest_leakcheck.records import EventRecord, Outcome, Traced
+
+if TYPE_CHECKING:
+    from pytest_leakcheck.settings import Settings
+
+_clock = time.perf_counter
+
+
+class Sweep:
+    """Measures every test that this process runs.
+
+    A failure of the harness itself ends the measuring, never the suite: it is kept in
+    :attr:`failure` and written to the journal.
+    """
+
+    def __init__(self, folder: Path, worker: str, settings: Settings, root: Path) -> None:
+        self.failure: str | None = None
+        self.journal = Journal(folder, worker)
+        self.probes = Probes()
+        self.boundary = Boundary()
+        self._accounts = Accounts(self.journal, self.probes, self.boundary)
+        self._outcome: Outcome = "passed"
+        self._open = False
+        self._full: FullTrace | None = None
+        if settings.depth == "full":
+            self._full = FullTrace(folder / "captures", settings.traceback_frames, str(root))
+
+    # --- the run -------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Open the accounts before the first test, close them after the last."""
+        watch_forks()
+        self._guarded(self._accounts.open)
+        self._open = self.failure is None
+        try:
+            return (yield)
+        finally:
+            if self._measuring():
+                self._guarded(self._accounts.close)
+            self._open = False
+            self.journal.close()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        """One test's account: set-up, call and teardown, of wider fixtures too."""
+        if not self._measuring():
+            return (yield)
+        self._outcome = "passed"
+        self._guarded(self._begin, item)
+        start = _clock()
+        try:
+            return (yield)
+        finally:
+            if self._measuring():
+                self._guarded(self._end, item, nextitem, _clock() - start)
+
+    def _begin(self, item: pytest.Item) -> None:
+        self._accounts.begin_test(item.nodeid)
+        if self._full is not None:
+            self._full.start(capture_name(item.nodeid))
+
+    def _end(self, item: pytest.Item, nextitem: pytest.Item | None, duration_s: float) -> None:
+        if self._outcome in ("failed", "xfailed", "error"):
+            _drop_last_exception()
+        traced = self._traced() if self._full is not None else None
+        self._accounts.close_test(item, self._outcome, duration_s, traced)
+        module_ended = nextitem is None or nextitem.path != item.path
+        self._accounts.pay_debt(module_ended=module_ended)
+
+    def _traced(self) -> Traced:
+        assert self._full is not None
+        seen, capture, refused = self._full.stop()
+        left, peak, sites = seen or (None, None, [])
+        return Traced(
+            python_bytes=left,
+            python_peak_bytes=peak,
+            sites=sites,
+            capture=None if capture is None else f"captures/{capture.name}",
+            refused=refused,
+        )
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self,
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Remember how the test ended."""
+        report = yield
+        if hasattr(report, "wasxfail"):
+            self._outcome = "xfailed" if report.skipped else "xpassed"
+        elif report.failed:
+            self._outcome = "failed" if report.when == "call" else "error"
+        elif report.skipped:
+            self._outcome = "skipped"
+        return report
+
+    # --- wider fixtures ------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any]
+    ) -> Generator[None, object, object]:
+        """Charge the set-up of a wider fixture to the fixture."""
+        if fixturedef.scope == "function" or not self._measuring():
+            return (yield)
+        self._guarded(self._accounts.fixture_begins)
+        try:
+            return (yield)
+        finally:
+            if self._measuring():
+                self._guarded(self._fixture_ends, fixturedef)
+
+    def _fixture_ends(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        key = id(fixturedef)
+        where = fixturedef.baseid or "."
+        self._accounts.fixture_ends(key, fixturedef.argname, fixturedef.scope, where)
+        # Registered last, so it runs first: before the fixture's own finalisers.
+        fixturedef.addfinalizer(lambda: self._finalising(key))
+
+    def _finalising(self, key: int) -> None:
+        if self._measuring():
+            self._guarded(self._accounts.fixture_finalising, key)
+
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Credit a wider fixture with what its finalisers gave back."""
+        if fixturedef.scope != "function" and self._measuring():
+            self._guarded(self._accounts.fixture_finalised, id(fixturedef))
+
+    # --- failing safe --------------------------------------------------------------------------
+
+    def _measuring(self) -> bool:
+        return self._open and self.failure is None and not in_forked_child()
+
+    def _guarded(self, call: Any, *args: Any) -> None:
+        """Call into the harness; an error there ends the measuring, not the suite."""
+        try:
+            call(*args)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the suite goes on
+            self.failure = (
+                f"Measuring stopped: {type(error).__name__}: {error}. The tests ran on; please "
+                "report this."
+            )
+            self.journal.append(EventRecord(slug="harness-failed", sentence=self.failure))
+
+
+def _drop_last_exception() -> None:
+    """Let go of the failed test's frames, which pytest would keep until the next test runs."""
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        sys.__dict__.pop(name, None)

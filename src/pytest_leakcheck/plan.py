@@ -1,0 +1,40 @@
+"""What the parent asks of a confirming process, and what it hears from it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pytest_leakcheck.settings import Settings
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One suspect to repeat."""
+
+    name: str
+    """Under which it is recorded: a node id, or a wider fixture's name."""
+    nodeid: str
+    """The test to run."""
+    file: str
+    """The file that collects it, relative to the root folder."""
+    wide: bool = False
+    """End all fixtures but the session's after each repeat."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a confirming process is to do. Travels as a JSON file."""
+
+    folder: str
+    number: int
+    """Which confirming process of this run it is."""
+    progress: str
+    settings: Settings
+    tasks: list[Task]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of the progress file."""
+
+    begin: str = ""
+    end: str = ""
+    full: bool = False
+    """The process has grown enough and wants to be replaced."""

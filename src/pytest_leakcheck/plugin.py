@@ -1,0 +1,108 @@
+"""pytest's hooks: options, markers, and who does the work.
+
+This module is imported in every pytest run, so it imports nothing of its own package until it is
+asked to measure.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_leakcheck.settings import Settings
+
+# Tests may change the environment; the confirming process starts with the one that pytest got.
+_ENVIRONMENT = dict(os.environ)
+
+_DEPTH_HELP = (
+    "sweep: signals only; default: suspects are repeated and explained; "
+    "full: also memray and tracemalloc around every test"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option group ``leakcheck`` and its ini values."""
+    group = parser.getgroup("leakcheck", "memory leaks")
+    add = group.addoption
+    add("--leakcheck", action="store_true", help="measure what every test leaves in memory")
+    add("--leakcheck-depth", metavar="DEPTH", help=_DEPTH_HELP)
+    add("--leakcheck-label", metavar="LABEL", help="name of the run (default: the time)")
+    add("--leakcheck-dir", metavar="DIR", help="where runs are kept (default: .leakcheck)")
+    add(
+        "--leakcheck-confirm-budget",
+        metavar="SECONDS",
+        type=float,
+        help="stop repeating suspects after so long (default: 600)",
+    )
+    add(
+        "--leakcheck-env",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="store this environment variable with the run (may be repeated)",
+    )
+    add("--leakcheck-confirm", metavar="PLAN", help="internal: repeat the suspects of a plan")
+    add("--limit-memory", metavar="SIZE", help="pytest-memray's limit_memory for every test")
+    add("--limit-leaks", metavar="SIZE", help="pytest-memray's limit_leaks for every test")
+    parser.addini("leakcheck", "measure every run, as --leakcheck does", type="bool")
+    parser.addini("leakcheck_depth", _DEPTH_HELP, default="default")
+    parser.addini("leakcheck_dir", "where runs are kept", default=".leakcheck")
+    parser.addini("limit_memory", "pytest-memray's limit_memory for every test", default="")
+    parser.addini("limit_leaks", "pytest-memray's limit_leaks for every test", default="")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what this process has to do."""
+    config.addinivalue_line(
+        "markers",
+        "limit_growth(limit): fail the test when each run leaves more than this in memory "
+        "(fixtures, TestCase and native memory included)",
+    )
+    if config.option.help or config.option.version or config.option.collectonly:
+        return
+    if config.getoption("leakcheck_confirm"):
+        from pytest_leakcheck.measure.confirming import Confirming
+
+        config.pluginmanager.register(Confirming.from_config(config), "leakcheck-confirming")
+    elif config.getoption("leakcheck") or config.getini("leakcheck"):
+        from pytest_leakcheck.control import start
+
+        start(config, _settings(config), _ENVIRONMENT)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give every test the limits of the command line; arm ``limit_growth``."""
+    memory = config.getoption("limit_memory") or config.getini("limit_memory")
+    leaks = config.getoption("limit_leaks") or config.getini("limit_leaks")
+    marked = any(item.get_closest_marker("limit_growth") for item in items)
+    if not memory and not leaks and not marked:
+        return
+    from pytest_leakcheck.errors import LeakcheckError
+    from pytest_leakcheck import limits
+
+    try:
+        limits.give_limits(config, items, memory=memory, leaks=leaks)
+        if marked and not config.getoption("leakcheck_confirm"):
+            limits.arm(config, items, _settings(config))
+    except LeakcheckError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _settings(config: pytest.Config) -> Settings:
+    from pytest_leakcheck.errors import LeakcheckError
+    from pytest_leakcheck.settings import Settings, parse_depth
+
+    options: dict[str, Any] = {}
+    try:
+        depth = config.getoption("leakcheck_depth") or config.getini("leakcheck_depth")
+        options["depth"] = parse_depth(str(depth))
+    except LeakcheckError as error:
+        raise pytest.UsageError(str(error)) from None
+    budget = config.getoption("leakcheck_confirm_budget")
+    if budget is not None:
+        options["confirm_budget_s"] = budget
+    return Settings(**options)

@@ -1,0 +1,95 @@
+"""The section that pytest prints at the end of a run: one line when there is nothing to say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_leakcheck.records import VERDICTS, CauseSummary, JudgedRun, TestVerdict
+from pytest_leakcheck.report.text import growth_words, plural, shorten, size, visible
+from pytest_leakcheck.report.trace import cause_sentence, known_sentence
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_leakcheck.journal import Run
+
+_MOST_CAUSES = 6
+_MOST_TESTS = 10
+
+
+def write_summary(reporter: pytest.TerminalReporter, run: Run, judged: JudgedRun) -> None:
+    """Write what a run found to pytest's terminal."""
+    width = max(60, reporter._tw.fullwidth)  # noqa: SLF001 - the reporter offers no other way
+    lines = warnings(run)
+    leaks = [t for t in judged.tests if t.verdict == "leak"]
+    open_ends = [t for t in judged.tests if t.verdict == "unconfirmed"]
+    if not leaks and not lines and not open_ends:
+        reporter.write_line(f"leakcheck: {counts_sentence(judged)} Run {run.folder.name}.")
+        return
+    reporter.write_sep("=", "leakcheck")
+    for line in lines:
+        reporter.write_line(line, yellow=True)
+    for summary in judged.causes[:_MOST_CAUSES]:
+        for line in _cause(summary):
+            reporter.write_line(line)
+    if len(judged.causes) > _MOST_CAUSES:
+        reporter.write_line(f"and {plural(len(judged.causes) - _MOST_CAUSES, 'more cause')}")
+    _write_tests(reporter, "leak, without a known holder", _without_cause(leaks), width)
+    _write_tests(reporter, "unconfirmed", open_ends, width)
+    reporter.write_line(counts_sentence(judged))
+    reporter.write_line(f"See more: leakcheck report {run.folder.name}")
+
+
+def warnings(run: Run) -> list[str]:
+    """What a reader must know before the findings, a sentence each."""
+    lines = []
+    for worker, start in run.cut_off.items():
+        if start is not None:
+            held = "" if start.rss_bytes is None else f" with {size(start.rss_bytes)} resident"
+            lines.append(f"Process {worker} died while running {visible(start.nodeid)}{held}.")
+        else:
+            lines.append(f"Process {worker} ended between two tests without closing its journal.")
+    for file, count in run.damaged.items():
+        lines.append(f"{plural(count, 'line')} of {file} could not be read and were passed over.")
+    said = Counter(event.sentence for event in run.events)
+    lines += [
+        visible(sentence) + (f" ({times} times)" if times > 1 else "")
+        for sentence, times in said.items()
+    ]
+    return lines
+
+
+def counts_sentence(judged: JudgedRun) -> str:
+    """``2,111 tests measured: 3 leak, 2,000 clean, 108 settle.``"""
+    verdicts = Counter(test.verdict for test in judged.tests)
+    told = [f"{verdicts[name]:,} {name}" for name in VERDICTS if verdicts[name]]
+    return f"{plural(len(judged.tests), 'test')} measured: {', '.join(told)}."
+
+
+def _cause(summary: CauseSummary) -> list[str]:
+    cause = summary.cause
+    tests = plural(len(summary.witnesses), "test")
+    lines = [
+        f"{cause.fingerprint}  {cause_sentence(cause)}",
+        f"    {growth_words(summary.slopes)} per run; {tests}",
+    ]
+    if cause.known:
+        lines.append(f"    {known_sentence(cause)}")
+    return lines
+
+
+def _without_cause(leaks: list[TestVerdict]) -> list[TestVerdict]:
+    return [test for test in leaks if not test.fingerprints]
+
+
+def _write_tests(
+    reporter: pytest.TerminalReporter, title: str, tests: list[TestVerdict], width: int
+) -> None:
+    if not tests:
+        return
+    reporter.write_line(f"{title}: {plural(len(tests), 'test')}")
+    for test in tests[:_MOST_TESTS]:
+        reporter.write_line("    " + shorten(f"{visible(test.nodeid)}: {test.reason}", width - 4))
+    if len(tests) > _MOST_TESTS:
+        reporter.write_line(f"    and {len(tests) - _MOST_TESTS:,} more")

@@ -1,0 +1,129 @@
+"""Options, ini values and thresholds → one frozen :class:`Settings`. Every threshold lives here."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, get_args
+
+import msgspec
+
+from pytest_leakcheck.errors import UsageError
+
+Depth = Literal["sweep", "default", "full"]
+DEPTHS: tuple[str, ...] = get_args(Depth)
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers that the rules in ``judge/`` use."""
+
+    # --- sweep: what makes a test a suspect ----------------------------------------------------
+    suspect_heap_bytes: int = 1024
+    """C heap beyond the suite's median test …"""
+    suspect_blocks: int = 8
+    """… or Python blocks beyond the median test …"""
+    suspect_spread: float = 6.0
+    """… and beyond so many median absolute deviations."""
+
+    # --- repeats: what is noise in one run ------------------------------------------------------
+    noise_heap_bytes: int = 200
+    """Less C heap than this per run is allocator noise."""
+    noise_python_bytes: int = 48
+    """Less traced Python memory than this per run is noise (the smallest gc object is larger)."""
+    steady_spread: float = 0.25
+    """C heap that grows alone counts as an exact signal when its growth per run keeps within this
+    share of the median …"""
+    steady_runs: int = 6
+    """… over at least so many runs."""
+    rss_support: float = 0.3
+    """RSS supports C heap growth when it grew by at least this share of it over the repeats."""
+    rss_least_bytes: int = 256 * 1024
+    """RSS moves in pages and arenas: below this total it neither supports nor refutes."""
+    released_share: float = 0.9
+    """Wider fixtures let go when, with them ended each time, this share of the growth is gone."""
+    late_bytes: int = 64 * 1024
+    """Cyclic garbage below this per test is not worth a verdict of its own."""
+    intermittent_share: float = 0.3
+    """Growth on at least this share of the repeats, but not on all, stays unconfirmed."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How one run is measured. Stored in ``run.json``."""
+
+    depth: Depth = "default"
+    """``sweep``: signals only, no confirmation. ``default``: suspects are repeated and explained.
+    ``full``: memray and tracemalloc around every test as well."""
+    warmups: int = 2
+    repeats: int = 6
+    """Steady repeats of a suspect that grows …"""
+    most_repeats: int = 12
+    """… and while it is undecided, at most."""
+    calm_repeats: int = 3
+    """A suspect that does not grow at all in so many repeats is let go early."""
+    witnesses: int = 3
+    """Suspects of one signature that are repeated."""
+    confirm_budget_s: float = 600.0
+    """Confirmation stops after so long; what is left stays unconfirmed."""
+    test_timeout_s: float = 120.0
+    """One suspect's confirmation is given up after so long."""
+    release_repeats: int = 2
+    """Repeats in which every fixture but the session's ends, of a suspect that grows."""
+    traced_repeats: int = 2
+    """Repeats under tracemalloc of a suspect that grows."""
+    native_repeats: int = 2
+    """Repeats under memray of a suspect whose C heap grows."""
+    traceback_frames: int = 12
+    thresholds: Thresholds = Thresholds()
+
+
+_UNITS = {
+    "B": 1,
+    "K": 1024,
+    "KB": 1024,
+    "KIB": 1024,
+    "M": 1024**2,
+    "MB": 1024**2,
+    "MIB": 1024**2,
+    "G": 1024**3,
+    "GB": 1024**3,
+    "GIB": 1024**3,
+    "T": 1024**4,
+    "TB": 1024**4,
+    "TIB": 1024**4,
+}
+_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
+
+
+def parse_size(text: str | float, what: str) -> int:
+    """Bytes from ``"200MB"``, ``"64 KiB"``, ``"1.5 GB"`` or a number. Units are binary.
+
+    Args:
+        what: names the option or marker in the error.
+
+    Raises:
+        UsageError: no number, or an unknown unit.
+    """
+    if isinstance(text, (int, float)):
+        return int(text)
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise UsageError(f'{what}: "{text}" is not a size; write a number and a unit, as in 200MB.')
+    number, unit = match.groups()
+    if (unit or "B").upper() not in _UNITS:
+        raise UsageError(
+            f'{what}: "{unit}" is not a unit of memory; use B, KB, MB or GB, as in 200MB.'
+        )
+    return int(float(number) * _UNITS[(unit or "B").upper()])
+
+
+def parse_depth(text: str) -> Depth:
+    """A depth by its name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    for depth in get_args(Depth):
+        if depth == text:
+            return depth  # type: ignore[no-any-return]
+    raise UsageError(
+        f'--leakcheck-depth: "{text}" is not a depth; choose one of {", ".join(DEPTHS)}.'
+    )

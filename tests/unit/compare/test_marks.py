@@ -1,0 +1,225 @@
+"""The rule that marks a change."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pytest_leakcheck.compare.marks import (
+    LETS_GO,
+    SWAPPED,
+    CauseSide,
+    is_judged,
+    mark,
+    mark_cause,
+    mark_slopes,
+)
+from pytest_leakcheck.records import VERDICTS, Slope, TestVerdict
+
+SIGNALS = ("heap_bytes", "rss_bytes", "survivors", "fds")
+
+
+@st.composite
+def slopes(draw: st.DrawFn) -> dict[str, Slope]:
+    """Growth per run in some signals, with or without an interval."""
+    found = {}
+    for signal in draw(st.sets(st.sampled_from(SIGNALS))):
+        ends = draw(st.lists(st.integers(-(10**7), 10**7), min_size=3, max_size=3).map(sorted))
+        once = draw(st.booleans())
+        found[signal] = Slope(
+            per_run=float(ends[1]),
+            low=None if once else float(ends[0]),
+            high=None if once else float(ends[2]),
+            runs=1 if once else 12,
+        )
+    return found
+
+
+@st.composite
+def verdicts(draw: st.DrawFn) -> TestVerdict:
+    """Any judgement of one test."""
+    return TestVerdict(
+        nodeid="t.py::test",
+        verdict=draw(st.sampled_from(VERDICTS)),
+        reason="said so",
+        outcome="passed",
+        slopes=draw(slopes()),
+        basis=draw(st.sampled_from(("repeated", "by signature", "one run"))),
+    )
+
+
+def leak(per_run: float, spread: float = 0.0, **changes: object) -> TestVerdict:
+    """A leak of so many bytes of C heap per run."""
+    slope = Slope(per_run=per_run, low=per_run - spread, high=per_run + spread, runs=12)
+    plain = TestVerdict(
+        nodeid="t.py::test",
+        verdict="leak",
+        reason="grows",
+        outcome="passed",
+        slopes={"heap_bytes": slope},
+        basis="repeated",
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+@given(verdicts(), verdicts())
+def test_swapping_the_runs_swaps_the_mark(before: TestVerdict, after: TestVerdict) -> None:
+    """Fixed becomes new, better becomes worse, and the others stay."""
+    assert mark(after, before)[0] == SWAPPED[mark(before, after)[0]]
+
+
+@given(verdicts())
+def test_a_judged_test_is_the_same_as_itself(test: TestVerdict) -> None:
+    """A run held against itself shows no change."""
+    assume(is_judged(test))
+    assume(test.verdict != "leak" or any(s.low is not None for s in test.slopes.values()))
+    assert mark(test, test)[0] == "same"
+
+
+@given(verdicts(), verdicts())
+def test_better_and_worse_need_intervals_apart(before: TestVerdict, after: TestVerdict) -> None:
+    """Some signal's intervals do not overlap wherever a size is said to have changed."""
+    assume(mark(before, after)[0] in ("better", "worse"))
+    assert any(
+        a.high < b.low or b.high < a.low
+        for name, a in before.slopes.items()
+        if (b := after.slopes.get(name)) is not None
+        and None not in (a.low, a.high, b.low, b.high)
+        and a.high is not None
+        and b.high is not None
+        and a.low is not None
+        and b.low is not None
+    )
+
+
+@given(verdicts(), verdicts())
+def test_what_was_not_judged_is_never_called_fixed_or_new(
+    before: TestVerdict, after: TestVerdict
+) -> None:
+    """An open verdict on either side makes a test not comparable, with the reason."""
+    assume(not (is_judged(before) and is_judged(after)))
+    marked, reason = mark(before, after)
+    assert marked == "not comparable"
+    assert "said so" in reason
+
+
+@pytest.mark.parametrize("verdict", sorted(LETS_GO))
+def test_a_leak_that_lets_go_is_fixed(verdict: str) -> None:
+    """Clean, settling, held and late tests have all stopped leaking."""
+    after = leak(0, verdict=verdict, basis="one run")
+    assert mark(leak(5000), after) == ("fixed", f"grew by 4.9 KiB C heap per run, now {verdict}")
+    assert mark(after, leak(5000))[0] == "new"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (leak(10_000, 10), leak(5_000, 10), "better"),
+        (leak(5_000, 10), leak(10_000, 10), "worse"),
+        (leak(10_000, 10), leak(9_500, 10), "same"),  # under a tenth
+        (leak(10_000, 4_000), leak(5_000, 4_000), "same"),  # intervals overlap
+        (leak(300, 1), leak(200, 1), "same"),  # under the grain
+    ],
+)
+def test_size_counts_beyond_noise_only(
+    before: TestVerdict, after: TestVerdict, expected: str
+) -> None:
+    """A tenth, the grain of the signal, and the intervals all have to agree."""
+    assert mark(before, after)[0] == expected
+
+
+def test_rss_does_not_decide_beside_the_heap() -> None:
+    """The heap is exact, so that RSS that moves alone changes nothing."""
+    before = {"heap_bytes": Slope(per_run=100, low=100, high=100), "rss_bytes": _rss(10)}
+    after = {"heap_bytes": Slope(per_run=100, low=100, high=100), "rss_bytes": _rss(90)}
+    assert mark_slopes(before, after)[0] == "same"
+    assert mark_slopes({"rss_bytes": _rss(10)}, {"rss_bytes": _rss(90)})[0] == "worse"
+
+
+def _rss(mib: int) -> Slope:
+    return Slope(per_run=mib * 2**20, low=mib * 2**20, high=mib * 2**20, runs=12)
+
+
+def test_a_signal_that_goes_the_other_way_is_told() -> None:
+    """Less heap and more descriptors is better in heap, and the reason says both."""
+    before = {"heap_bytes": Slope(per_run=9000, low=9000, high=9000), "fds": _fds(1)}
+    after = {"heap_bytes": Slope(per_run=1000, low=1000, high=1000), "fds": _fds(4)}
+    marked, reason = mark_slopes(before, after)
+    assert marked == "better"
+    assert "but file descriptors +1 per run, then +4" in reason
+
+
+def _fds(number: int) -> Slope:
+    return Slope(per_run=number, low=number, high=number, runs=12)
+
+
+def test_one_run_against_repeats_is_not_comparable() -> None:
+    """A growth that was seen once cannot be held against a repeated one."""
+    marked, reason = mark(leak(5000), leak(5000, basis="one run"))
+    assert (marked, reason) == (
+        "not comparable",
+        "leaks in both runs, but the later run did not repeat it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        (None, leak(1), "not in the earlier run"),
+        (leak(1), None, "not in the later run"),
+        (None, None, "not in either run"),
+    ],
+)
+def test_a_missing_test_is_not_comparable(
+    before: TestVerdict | None, after: TestVerdict | None, reason: str
+) -> None:
+    """Absence is neither fixed nor new."""
+    assert mark(before, after) == ("not comparable", reason)
+
+
+GROWTH = {"heap_bytes": Slope(per_run=5000, low=5000, high=5000, runs=12)}
+
+
+def side(witnesses: str, judged: str, *, shown: bool = True) -> CauseSide:
+    """One run's part, with tests named by letters."""
+    return CauseSide(
+        slopes=GROWTH if shown else None, witnesses=frozenset(witnesses), judged=frozenset(judged)
+    )
+
+
+def test_a_cause_is_fixed_where_its_tests_were_judged() -> None:
+    """None of the judged tests shows it; the others are counted."""
+    marked, reason = mark_cause(side("abc", "abcd"), side("", "abd", shown=False))
+    assert marked == "fixed"
+    assert reason == "none of 2 tests shows it in the later run (1 of 3 not judged)"
+
+
+def test_a_cause_whose_tests_did_not_run_is_not_fixed() -> None:
+    """Leaving a test out repairs nothing."""
+    marked, _ = mark_cause(side("abc", "abcd"), side("", "d", shown=False))
+    assert marked == "not comparable"
+
+
+def test_fewer_tests_with_the_same_growth_is_better() -> None:
+    """A fix of some tests of many is a step."""
+    marked, reason = mark_cause(side("abcd", "abcde"), side("a", "abcde"))
+    assert (marked, reason) == ("better", "4 tests showed it, then 1")
+
+
+@given(
+    st.sets(st.sampled_from("abcdef")),
+    st.sets(st.sampled_from("abcdef")),
+    st.sets(st.sampled_from("abcdef")),
+    st.sets(st.sampled_from("abcdef")),
+    st.booleans(),
+    st.booleans(),
+)
+def test_swapping_the_runs_swaps_a_cause_s_mark(  # noqa: PLR0917
+    old: set[str], new: set[str], old_rest: set[str], new_rest: set[str], first: bool, last: bool
+) -> None:
+    """The same law as for tests."""
+    before = side("".join(old) if first else "", "".join(old | old_rest), shown=first)
+    after = side("".join(new) if last else "", "".join(new | new_rest), shown=last)
+    assert mark_cause(after, before)[0] == SWAPPED[mark_cause(before, after)[0]]
