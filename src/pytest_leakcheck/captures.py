@@ -61,7 +61,18 @@ def _place(frames: list[Any]) -> tuple[str, str, int]:
 
 
 def _is_allocator(function: str) -> bool:
-    return function.startswith(("__rust_alloc", "__rdl_", "alloc::", "operator new", "malloc", "PyMem", "PyObject_Malloc", "_PyObject_Malloc"))
+    return function.startswith(
+        (
+            "__rust_alloc",
+            "__rdl_",
+            "alloc::",
+            "operator new",
+            "malloc",
+            "PyMem",
+            "PyObject_Malloc",
+            "_PyObject_Malloc",
+        )
+    )
 
 
 def _site(place: tuple[str, str, int], found: list[tuple[int, int, list[Any]]], runs: int) -> Site:
@@ -96,7 +107,7 @@ def read_all(folder: Path) -> None:
     wanted = _wanted(run, leaking)
     journal = Journal(folder, "captures")
     drawn = 0
-    for nodeid, record in wanted.items():
+    for record in wanted.values():
         path = folder / record.capture
         if not path.exists():
             continue

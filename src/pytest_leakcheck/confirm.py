@@ -84,9 +84,7 @@ class Confirmation:
         self._journal.close()
         self._read_captures()
 
-    def _members_of_mixed_groups(
-        self, suspects: list[Suspect], done: set[str]
-    ) -> list[Suspect]:
+    def _members_of_mixed_groups(self, suspects: list[Suspect], done: set[str]) -> list[Suspect]:
         """Suspects whose witnesses do not agree: each has to speak for itself."""
         verdicts = {t.nodeid: t for t in judge_run(load_run(self._folder)).tests}
         by_signature: dict[str, set[str]] = {}
@@ -175,9 +173,7 @@ class Confirmation:
                     return watched
                 time.sleep(_POLL_S)
 
-    def _left(
-        self, tasks: list[Task], watched: _Watched, status: int, log: Path
-    ) -> list[Task]:
+    def _left(self, tasks: list[Task], watched: _Watched, status: int, log: Path) -> list[Task]:
         left = [t for t in tasks if t.name not in watched.done]
         if watched.given_up == "budget":
             return left
@@ -337,8 +333,12 @@ class ProgressLine:
 #: Options of the user's command line that would change which tests run, or write over the suite's
 #: own outputs. ``True``: the option's value is the next word, unless it is given with ``=``.
 _DROPPED = {
-    **dict.fromkeys(("--lf", "--last-failed", "--ff", "--failed-first", "--nf", "--new-first"), False),
-    **dict.fromkeys(("--sw", "--stepwise", "--sw-skip", "--stepwise-skip", "-x", "--exitfirst"), False),
+    **dict.fromkeys(
+        ("--lf", "--last-failed", "--ff", "--failed-first", "--nf", "--new-first"), False
+    ),
+    **dict.fromkeys(
+        ("--sw", "--stepwise", "--sw-skip", "--stepwise-skip", "-x", "--exitfirst"), False
+    ),
     **dict.fromkeys(("--pdb", "--trace", "--memray", "--leakcheck", "--sw-reset"), False),
     **dict.fromkeys(("--maxfail", "--junitxml", "--junit-xml", "--html", "--report-log"), True),
     **dict.fromkeys(("--leakcheck-label", "--leakcheck-dir", "--leakcheck-depth"), True),

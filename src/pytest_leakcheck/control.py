@@ -64,7 +64,7 @@ def _make_folder(config: pytest.Config) -> Path:
     wanted = config.getoption("leakcheck_label")
     if wanted and not journal.valid_label(str(wanted)):
         raise RunError(
-            f'--leakcheck-label: "{wanted}" cannot name a folder; use letters, digits and . _ - + @.'
+            f'--leakcheck-label: "{wanted}" cannot name a folder; use letters, digits and ._-+@.'
         )
     folder = root / journal.fresh_label(root, wanted)
     try:

@@ -70,7 +70,7 @@ class Journal:
         # A forked child shares the descriptor: its records would be the parent's twice.
         if self._fd < 0 or _getpid() != self._pid:
             return
-        line = self._encoder.encode(record) + b"\n"
+        line = self._encode(record) + b"\n"
         try:
             written = _write(self._fd, line)
             while written < len(line):
@@ -80,6 +80,13 @@ class Journal:
             self.failure = _cannot_write(self.path, error)
             self.close()
 
+    def _encode(self, record: JournalRecord) -> bytes:
+        try:
+            return self._encoder.encode(record)
+        except UnicodeEncodeError:
+            # The name of a file or class that UTF-8 cannot carry: written with escapes.
+            return self._encoder.encode(_escaped(msgspec.to_builtins(record)))
+
     def close(self) -> None:
         """Close the file; later records are dropped."""
         if self._fd >= 0 and _getpid() == self._pid:
@@ -88,6 +95,17 @@ class Journal:
             except OSError as error:  # pragma: no cover - a network disk
                 self.failure = self.failure or _cannot_write(self.path, error)
         self._fd = -1
+
+
+def _escaped(value: object) -> object:
+    """Plain values with every text made fit for UTF-8."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_escaped(entry) for entry in value]
+    return value
 
 
 def _cannot_write(path: Path, error: OSError) -> str:
@@ -231,6 +249,7 @@ def _read_journal(run: Run, path: Path) -> None:
     worker = path.stem.removeprefix("journal-")
     decoder = msgspec.json.Decoder(JournalRecord)
     ended = False
+    running: StartRecord | None = None
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -242,11 +261,13 @@ def _read_journal(run: Run, path: Path) -> None:
             run.damaged[path.name] = run.damaged.get(path.name, 0) + 1
             continue
         ended = ended or isinstance(record, EndRecord)
+        if isinstance(record, StartRecord):
+            running = record
+        elif isinstance(record, TestRecord):
+            running = None
         _sort_in(run, worker, record)
-    begun = run.starts.get(worker)
-    if begun and not ended:
-        closed = {test.nodeid for test in run.order.get(worker, ())}
-        run.cut_off[worker] = begun[-1] if begun[-1].nodeid not in closed else None
+    if worker in run.starts and not ended:
+        run.cut_off[worker] = running
 
 
 def _sort_in(run: Run, worker: str, record: JournalRecord) -> None:
@@ -258,6 +279,18 @@ def _sort_in(run: Run, worker: str, record: JournalRecord) -> None:
             run.starts.setdefault(worker, []).append(record)
         case FixtureRecord():
             run.fixtures.setdefault(worker, []).append(record)
+        case LedgerRecord():
+            run.ledgers[worker] = record
+        case EventRecord():
+            run.events.append(record)
+        case EndRecord():
+            pass
+        case _:
+            _sort_in_evidence(run, record)
+
+
+def _sort_in_evidence(run: Run, record: JournalRecord) -> None:
+    match record:
         case RepeatRecord():
             run.repeats.setdefault(record.nodeid, []).append(record)
         case CauseRecord():
@@ -270,9 +303,3 @@ def _sort_in(run: Run, worker: str, record: JournalRecord) -> None:
             run.skips[record.nodeid] = record
         case AssignRecord():
             run.assigned[record.nodeid] = record
-        case LedgerRecord():
-            run.ledgers[worker] = record
-        case EventRecord():
-            run.events.append(record)
-        case EndRecord():
-            pass

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 from pytest_leakcheck.errors import UsageError
 from pytest_leakcheck.judge.verdict import Repeats, judge_repeats
-from pytest_leakcheck.measure.repeat import Repeater, outcome_of
+from pytest_leakcheck.measure.repeat import Repeater, outcome_of, restore_doctest
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.report.text import size
@@ -37,7 +38,9 @@ def give_limits(
             "--limit-memory and --limit-leaks: pytest-memray takes one limit per test; "
             "give one of them, or set the other by marker."
         )
-    option, name = ("--limit-memory", "limit_memory") if memory else ("--limit-leaks", "limit_leaks")
+    option, name = (
+        ("--limit-memory", "limit_memory") if memory else ("--limit-leaks", "limit_leaks")
+    )
     size = parse_size(str(memory or leaks), option)
     if not config.pluginmanager.hasplugin("memray"):
         raise UsageError(
@@ -90,8 +93,7 @@ class GrowthLimits:
         mark = item.get_closest_marker(MARK)
         if mark is None:
             return None
-        from _pytest.runner import runtestprotocol
-
+        restore_doctest(item)
         limit = _limit_of(item, mark)
         probes = self._probes = self._probes or Probes(paced=False)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)

@@ -81,8 +81,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     marked = any(item.get_closest_marker("limit_growth") for item in items)
     if not memory and not leaks and not marked:
         return
-    from pytest_leakcheck.errors import LeakcheckError
     from pytest_leakcheck import limits
+    from pytest_leakcheck.errors import LeakcheckError
 
     try:
         limits.give_limits(config, items, memory=memory, leaks=leaks)

@@ -43,7 +43,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """Base of records that only stand inside others."""
 
 
-class Reading(Part):
+class Reading(Part, frozen=True):
     """All signals of a process at one boundary. Absolute values."""
 
     at_s: float
@@ -53,7 +53,7 @@ class Reading(Part):
     peak_bytes: int | None = None
     """Highest resident set size since the previous boundary (``VmHWM``, reset at each)."""
     heap_bytes: int | None = None
-    """C heap in use: what malloc has handed out and not got back (``mallinfo2``: uordblks + hblkhd).
+    """C heap in use: handed out by malloc and not given back (``mallinfo2``: uordblks + hblkhd).
     Holds native data and every Python object over 512 bytes."""
     blocks: int | None = None
     """Python memory blocks in use (``sys.getallocatedblocks``)."""
@@ -65,7 +65,7 @@ class Reading(Part):
     """Child processes, zombies included."""
 
 
-class Growth(Part):
+class Growth(Part, frozen=True):
     """What stayed between two boundaries: the difference of two readings. Signed."""
 
     rss_bytes: int | None = None
@@ -100,7 +100,7 @@ def add_growth(left: Growth, right: Growth, sign: int = 1) -> Growth:
     return Growth(**values)
 
 
-class Late(Part):
+class Late(Part, frozen=True):
     """Late garbage: what only the cyclic collector frees."""
 
     objects: int = 0
@@ -111,7 +111,7 @@ class Late(Part):
     """Python memory blocks that the collection at the boundary gave back (repeats only)."""
 
 
-class Site(Part):
+class Site(Part, frozen=True):
     """A place in source code where memory was allocated that stayed."""
 
     file: str
@@ -127,7 +127,7 @@ class Site(Part):
     """Callers, innermost first, as ``function (file:line)``."""
 
 
-class Traced(Part):
+class Traced(Part, frozen=True):
     """What memray and tracemalloc saw around one test (``--leakcheck-depth=full``)."""
 
     python_bytes: int | None = None
@@ -146,7 +146,7 @@ class Traced(Part):
     """Why a tracer did not run, in one sentence."""
 
 
-class StartRecord(Record, tag="start"):
+class StartRecord(Record, frozen=True, tag="start"):
     """A test begins. On disk before it runs, so that a killed worker names its last test."""
 
     nodeid: str
@@ -154,7 +154,7 @@ class StartRecord(Record, tag="start"):
     rss_bytes: int | None = None
 
 
-class TestRecord(Record, tag="test"):
+class TestRecord(Record, frozen=True, tag="test"):
     """One test's account in the sweep: its whole protocol, closed after its teardown."""
 
     __test__ = False
@@ -189,7 +189,7 @@ class TestRecord(Record, tag="test"):
     traced: Traced | None = None
 
 
-class FixtureRecord(Record, tag="fixture"):
+class FixtureRecord(Record, frozen=True, tag="fixture"):
     """A wider fixture (class, module, package, session) was set up or finalised."""
 
     fixture: str
@@ -204,7 +204,7 @@ class FixtureRecord(Record, tag="fixture"):
     growth: Growth
 
 
-class RepeatRecord(Record, tag="repeat"):
+class RepeatRecord(Record, frozen=True, tag="repeat"):
     """One repeat of a suspect in the confirming process."""
 
     nodeid: str
@@ -219,12 +219,12 @@ class RepeatRecord(Record, tag="repeat"):
     module_count: int = 0
 
 
-class Step(Part):
+class Step(Part, frozen=True):
     """One step of a holder path, from the root towards the head."""
 
     edge: str
     """The reference that leads here from the step before, as a person would write it:
-    ``._clients``, ``['key']``, ``[3]``, ``closure cell x``, ``local cache``. Of the root: ``""``."""
+    ``._clients``, ``['key']``, ``[3]``, ``closure cell x``, ``local cache``. Empty for the root."""
     generic: str
     """The same with keys and indices collapsed to ``[*]``; what the fingerprint is made of."""
     type: str
@@ -237,7 +237,7 @@ class Step(Part):
     """Whether the edge into this object may be the faulty one."""
 
 
-class Content(Part):
+class Content(Part, frozen=True):
     """Something large that a head retains."""
 
     path: str
@@ -246,7 +246,7 @@ class Content(Part):
     bytes: int
 
 
-class Cause(Part, gc=True):
+class Cause(Part, frozen=True, gc=True):
     """Why memory stays: a head, who holds it, and what it retains. Per run of one test."""
 
     fingerprint: str
@@ -282,14 +282,14 @@ class Cause(Part, gc=True):
     """Retains objects of compiled extension types, whose native size Python cannot see."""
 
 
-class CauseRecord(Record, tag="cause"):
+class CauseRecord(Record, frozen=True, tag="cause"):
     """A cause that the confirming process found for a test."""
 
     nodeid: str
     cause: Cause
 
 
-class CycleRecord(Record, tag="cycle"):
+class CycleRecord(Record, frozen=True, tag="cycle"):
     """Late garbage of one run of a test, as readable cycles."""
 
     nodeid: str
@@ -302,7 +302,7 @@ class CycleRecord(Record, tag="cycle"):
     """Each a closed walk: the last step's edge leads back to the first object."""
 
 
-class CaptureRecord(Record, tag="capture"):
+class CaptureRecord(Record, frozen=True, tag="capture"):
     """memray's evidence for a test, read after the run by a process of its own."""
 
     nodeid: str
@@ -315,7 +315,7 @@ class CaptureRecord(Record, tag="capture"):
     """How many runs of the test the capture covers."""
 
 
-class SkipRecord(Record, tag="skip"):
+class SkipRecord(Record, frozen=True, tag="skip"):
     """A suspect that the confirming process could not judge."""
 
     nodeid: str
@@ -323,7 +323,7 @@ class SkipRecord(Record, tag="skip"):
     """One sentence."""
 
 
-class AssignRecord(Record, tag="assign"):
+class AssignRecord(Record, frozen=True, tag="assign"):
     """How suspects were grouped: this test's witness was repeated in its place."""
 
     nodeid: str
@@ -332,7 +332,7 @@ class AssignRecord(Record, tag="assign"):
     """Whether this test is itself repeated."""
 
 
-class LedgerRecord(Record, tag="ledger"):
+class LedgerRecord(Record, frozen=True, tag="ledger"):
     """What each account was charged over one process's run, and what the process grew by."""
 
     process: Growth
@@ -347,7 +347,7 @@ class LedgerRecord(Record, tag="ledger"):
     """CPU seconds that the measuring itself took."""
 
 
-class EventRecord(Record, tag="event"):
+class EventRecord(Record, frozen=True, tag="event"):
     """Something that a reader of the report must know, in one sentence."""
 
     slug: str
@@ -355,7 +355,7 @@ class EventRecord(Record, tag="event"):
     nodeid: str = ""
 
 
-class EndRecord(Record, tag="end"):
+class EndRecord(Record, frozen=True, tag="end"):
     """The worker ended in order; a journal without it was cut off."""
 
     tests_run: int
@@ -410,7 +410,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
 # --- derived, never stored: what judge/ makes of a run ------------------------------------------
 
 
-class Slope(Part):
+class Slope(Part, frozen=True):
     """Growth of one signal per run."""
 
     per_run: float

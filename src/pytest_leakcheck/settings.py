@@ -90,10 +90,11 @@ _UNITS = {
     "TB": 1024**4,
     "TIB": 1024**4,
 }
+_MOST_DIGITS = 20
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
-def parse_size(text: str | float, what: str) -> int:
+def parse_size(text: object, what: str) -> int:
     """Bytes from ``"200MB"``, ``"64 KiB"``, ``"1.5 GB"`` or a number. Units are binary.
 
     Args:
@@ -102,10 +103,8 @@ def parse_size(text: str | float, what: str) -> int:
     Raises:
         UsageError: no number, or an unknown unit.
     """
-    if isinstance(text, (int, float)):
-        return int(text)
-    match = _SIZE.fullmatch(text)
-    if match is None:
+    match = _SIZE.fullmatch(str(text)) if isinstance(text, (int, float, str)) else None
+    if match is None or isinstance(text, bool) or len(match[1]) > _MOST_DIGITS:
         raise UsageError(f'{what}: "{text}" is not a size; write a number and a unit, as in 200MB.')
     number, unit = match.groups()
     if (unit or "B").upper() not in _UNITS:

@@ -88,7 +88,7 @@ class TestEveryFormat:
 )
 def test_unknown_suffixes_are_named(source: str) -> None:
     """The message has the suffix and those that would do."""
-    with pytest.raises(UnsupportedFormatError, match="known are .csv, .htm") as caught:
+    with pytest.raises(UnsupportedFormatError, match=r"known are \.csv, \.htm") as caught:
         convert("x", source)
 
     assert source in str(caught.value)

@@ -100,21 +100,21 @@ def test_table(judged: JudgedRun, run: Run) -> pd.DataFrame:
     }
     for signal in SIGNALS:
         slopes = [test.slopes.get(signal) for test in tests]
-        columns[signal] = _floats(s.per_run if s else None for s in slopes)
-        columns[f"{signal}_low"] = _floats(s.low if s else None for s in slopes)
-        columns[f"{signal}_high"] = _floats(s.high if s else None for s in slopes)
+        columns[signal] = _floats([s.per_run if s else None for s in slopes])
+        columns[f"{signal}_low"] = _floats([s.low if s else None for s in slopes])
+        columns[f"{signal}_high"] = _floats([s.high if s else None for s in slopes])
     columns["late_objects"] = [test.late.objects for test in tests]
-    columns["late_heap_bytes"] = _floats(test.late.heap_bytes for test in tests)
-    columns["peak_growth_bytes"] = _floats(a.peak_growth_bytes if a else None for a in accounts)
-    columns["duration_s"] = _floats(a.duration_s if a else None for a in accounts)
+    columns["late_heap_bytes"] = _floats([test.late.heap_bytes for test in tests])
+    columns["peak_growth_bytes"] = _floats([a.peak_growth_bytes if a else None for a in accounts])
+    columns["duration_s"] = _floats([a.duration_s if a else None for a in accounts])
     columns["fingerprints"] = [" ".join(test.fingerprints) for test in tests]
     columns["holder"] = [_holder(test, causes) for test in tests]
     columns["worker"] = [workers.get(test.nodeid, "") for test in tests]
     return pd.DataFrame(columns)
 
 
-def _floats(values: Iterable[float | None]) -> pd.Series[float]:
-    return pd.Series([float("nan") if value is None else value for value in values], dtype=float)
+def _floats(values: list[Any]) -> pd.Series[float]:
+    return pd.Series(values, dtype=float)  # None becomes an empty cell
 
 
 def _holder(test: TestVerdict, causes: dict[str, CauseSummary]) -> str:
@@ -156,8 +156,10 @@ def _state_columns(label: str, tests: Sequence[TestVerdict | None]) -> dict[str,
     }
     for signal in SIGNALS:
         columns[f"{label}.{signal}"] = _floats(
-            test.slopes[signal].per_run if test and signal in test.slopes else None
-            for test in tests
+            [
+                test.slopes[signal].per_run if test and signal in test.slopes else None
+                for test in tests
+            ]
         )
     return columns
 

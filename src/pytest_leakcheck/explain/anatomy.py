@@ -11,6 +11,7 @@ import builtins
 import sys
 import threading
 import types
+from collections.abc import Iterable
 from gc import get_referents as _get_referents
 from typing import Any, TypeAlias
 
@@ -36,7 +37,13 @@ _MANAGED_DICT = 1 << 4 if sys.version_info >= (3, 11) else 0
 _HAVE_GC = 1 << 14
 _GC_HEADER = 16
 
+_DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _C_METHODS = (types.MethodDescriptorType, types.WrapperDescriptorType)
+
+
+def is_one_of(cls: type, classes: Iterable[type]) -> bool:
+    """Whether a class is one of these. ``in`` would ask its metaclass for ``==`` or a hash."""
+    return any(cls is other for other in classes)
 
 
 def class_dict(cls: type) -> Any:
@@ -133,7 +140,7 @@ def instance_dict(o: Live, *, make: bool = False) -> dict[Any, Any] | None:
     candidates = [r for r in _get_referents(o) if issubclass(type(r), dict)]
     made = make and bool(_raw_flags(cls) & _MANAGED_DICT)
     descriptor = raw_class_attribute(cls, "__dict__")
-    if type(descriptor) is not types.GetSetDescriptorType or not (candidates or made):
+    if not is_one_of(type(descriptor), _DESCRIPTORS) or not (candidates or made):
         return None
     try:
         found: Any = descriptor.__get__(o)
@@ -151,7 +158,7 @@ def members(o: Live) -> list[tuple[str, Any]]:
         return found
     for base in mro_of(type(o)):
         for name, descriptor in class_dict(base).items():
-            if type(descriptor) is types.MemberDescriptorType and name != "__dict__":
+            if type(descriptor) is types.MemberDescriptorType and plain(name) != "__dict__":
                 try:
                     found.append((plain(name), descriptor.__get__(o)))
                 except (AttributeError, TypeError):
@@ -238,7 +245,7 @@ def _is_heap_type(cls: type) -> bool:
 
 def _has_c_methods(cls: type) -> bool:
     return any(
-        type(value) in _C_METHODS and _raw_objclass_of(value) is cls
+        is_one_of(type(value), _C_METHODS) and _raw_objclass_of(value) is cls
         for value in class_dict(cls).values()
     )
 

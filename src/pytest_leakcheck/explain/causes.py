@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Collection, Mapping
 from time import perf_counter as _perf_counter
+from typing import Any
 
 import msgspec
 
@@ -24,8 +26,8 @@ __all__ = ["ContainerWatch", "explain_survivors", "watch_containers"]
 
 #: Heads searched for in one walk: each costs a share of every level.
 _BATCH = 12
-#: Of one type in one batch; the siblings are found by looking into their holder.
-_PER_TYPE = 3
+#: From so many heads of one type on, three that agree speak for all.
+_SAMPLED = 24
 #: Starting points of one head: members of a large cycle that are held from outside.
 _STARTS = 8
 _PATCH = "mock-patch-not-stopped"
@@ -75,45 +77,69 @@ class _Explanation:
         self.ignore = {id(survivors), *ignore, *map(id, survivors)}
 
     def causes(self) -> list[Cause]:
-        pending = sorted(range(len(self.heads)), key=lambda n: (-self.heads[n].bytes, n))
+        """Searches batch by batch until all heads have a holder or the time is up."""
+        pending = dict.fromkeys(
+            sorted(range(len(self.heads)), key=lambda n: (-self.heads[n].bytes, n))
+        )
         groups: dict[str, Cause] = {}
-        last_of_type: dict[str, str] = {}
+        agreed: dict[str, str | None] = {}
         while pending and (not groups or self.clock() < self.deadline):
-            batch = self._batch(pending)
+            batch = self._batch(list(pending))
+            prints: dict[str, set[str]] = {}
             for number, path in zip(batch, self._search(batch), strict=True):
                 if number not in pending:
                     continue
-                alike = self._siblings(number, path, pending)
+                alike = self._siblings(number, path, list(pending))
                 cause = self._cause(number, path, alike)
-                last_of_type[self._type(number)] = cause.fingerprint
+                prints.setdefault(self._type(number), set()).add(cause.fingerprint)
                 groups[cause.fingerprint] = _sum(groups.get(cause.fingerprint), cause)
-                taken = set(alike)
-                pending = [n for n in pending if n not in taken]
+                for n in alike:
+                    del pending[n]
+            for kind, found in prints.items():
+                agreed[kind] = found.pop() if len(found) == 1 else None
+            self._count_the_rest(pending, groups, agreed)
         for number in pending:
-            print_of = last_of_type.get(self._type(number))
-            cause = self._cause(number, None, [number])
-            if print_of is not None:
-                cause = _renamed(cause, groups[print_of])
-            groups[cause.fingerprint] = _sum(groups.get(cause.fingerprint), cause)
+            self._count(self._cause(number, None, [number]), groups)
         return sorted(
             link_patches(list(groups.values())), key=lambda c: (-c.python_bytes, c.holder, c.head)
         )
+
+    def _count_the_rest(
+        self, pending: dict[int, None], groups: dict[str, Cause], agreed: dict[str, str | None]
+    ) -> None:
+        """Of very many heads of one type a sample is searched for; if it agrees, so do the rest."""
+        many: dict[str, list[int]] = {}
+        for number in pending:
+            many.setdefault(self._type(number), []).append(number)
+        late = self.clock() >= self.deadline
+        for kind, numbers in many.items():
+            known = agreed.get(kind)
+            if known is None or (len(numbers) < _SAMPLED and not late):
+                continue
+            for number in numbers:
+                del pending[number]
+            same = msgspec.structs.replace(groups[known], **self._amounts(numbers))
+            self._count(same, groups)
+
+    def _count(self, cause: Cause, groups: dict[str, Cause]) -> None:
+        groups[cause.fingerprint] = _sum(groups.get(cause.fingerprint), cause)
 
     def _type(self, number: int) -> str:
         head = self.heads[number]
         return self.graph.type_name(self.survivors[head.representative])
 
     def _batch(self, pending: list[int]) -> list[int]:
-        chosen: list[int] = []
-        count: dict[str, int] = {}
+        """A few heads of each type, from the whole length of the list."""
+        by_type: dict[str, list[int]] = {}
         for number in pending:
-            name = self._type(number)
-            if count.get(name, 0) < _PER_TYPE:
-                count[name] = count.get(name, 0) + 1
-                chosen.append(number)
-                if len(chosen) == _BATCH:
-                    break
-        return chosen
+            by_type.setdefault(self._type(number), []).append(number)
+        chosen: list[int] = []
+        for numbers in by_type.values():
+            middle, last = numbers[len(numbers) // 2], numbers[-1]
+            chosen += dict.fromkeys([numbers[0], middle, last])
+            if len(chosen) >= _BATCH:
+                break
+        return chosen[:_BATCH]
 
     def _search(self, batch: list[int]) -> list[Path | None]:
         """Holders of the heads; where only C holds one, those of what goes with it.
@@ -133,10 +159,15 @@ class _Explanation:
         return paths
 
     def _victims(self, head: Head) -> list[int]:
-        """What goes with a head and is held from elsewhere too, the head itself left out."""
+        """What a head refers to and is held from elsewhere too, the head itself left out."""
         external = self.subgraph.external or [0] * len(self.subgraph)
         outside = set(head.outside)
-        return [m for m in head.owned if external[m] > 0 and m not in outside]
+        direct = [m for member in head.members for m in self.subgraph.references[member]]
+        return [
+            m
+            for m in dict.fromkeys([*direct, *head.owned])
+            if external[m] > 0 and m not in outside and not is_weak(self.survivors[m])
+        ]
 
     def _find(self, starts: list[list[int]]) -> list[Path | None]:
         if not any(starts):
@@ -171,7 +202,7 @@ class _Explanation:
         owned = {id(self.survivors[m]) for m in head.owned}
         node = self.survivors[head.representative]
         if path is not None:
-            path = beyond_tree(self.graph, path, owned)
+            path = beyond_namespace(self.graph, path, owned)
             node = behind_key(path, owned)
         name = type_name(node)
         root = path.root if path is not None else NOT_FOUND
@@ -184,17 +215,29 @@ class _Explanation:
             head=name,
             holder=line,
             steps=steps_of(self.graph, path) if path is not None else [],
-            per_run=float(len(alike)),
-            objects=sum(self.heads[n].objects for n in alike),
-            python_bytes=sum(self.heads[n].bytes for n in alike),
             contents=largest(node, owned, self.graph.sizes),
             label=self.graph.label(node),
             known=known.id if known else None,
             what=known.what if known else "",
             remedy=known.remedy if known else "",
             link=known.link if known else "",
-            extension=any(m in self.subgraph.native for n in alike for m in self.heads[n].owned),
+            **self._amounts(alike),
         )
+
+    def _amounts(self, numbers: list[int]) -> dict[str, Any]:
+        """What heads of one cause add up to."""
+        native = self.subgraph.native
+        return {
+            "per_run": float(len(numbers)),
+            "objects": sum(self.heads[n].objects for n in numbers),
+            "python_bytes": sum(self.heads[n].bytes for n in numbers),
+            "extension": any(m in native for n in numbers for m in self.heads[n].owned),
+        }
+
+
+def is_weak(o: Live) -> bool:
+    """Whether an object is a weak reference: what holds that one holds nothing else."""
+    return issubclass(type(o), weakref.ReferenceType)
 
 
 def behind_key(path: Path, owned: Collection[int]) -> Live:
@@ -204,8 +247,17 @@ def behind_key(path: Path, owned: Collection[int]) -> Live:
     return next((o for o in path.head if id(o) in owned), path.head)
 
 
-def beyond_tree(graph: LiveGraph, path: Path, owned: Collection[int]) -> Path:
-    """A path that ends in a context's inner tree, continued to the variable's new value."""
+def beyond_namespace(graph: LiveGraph, path: Path, owned: Collection[int]) -> Path:
+    """A path that ends in a new namespace of an older object, continued to what is new in it.
+
+    An instance's dict is made late, a context's tree anew on each change: neither is the culprit.
+    """
+    value: Live | None = None
+    if path.hops and path.hops[-1].generic == ".__dict__":
+        value = next((o for o in dict.values(path.head) if id(o) in owned), None)
+        if value is not None:
+            chain = [*path.chain, value]
+            return Path(path.root, chain, graph.hops(chain))
     for at, node in enumerate(path.chain):
         value = context_value(node, path.head, owned)
         if value is not None:
@@ -235,15 +287,4 @@ def _sum(known: Cause | None, cause: Cause) -> Cause:
         objects=known.objects + cause.objects,
         python_bytes=known.python_bytes + cause.python_bytes,
         extension=known.extension or cause.extension,
-    )
-
-
-def _renamed(cause: Cause, like: Cause) -> Cause:
-    """A head whose holder was not searched for, counted with the last one of its type."""
-    return msgspec.structs.replace(
-        like,
-        per_run=cause.per_run,
-        objects=cause.objects,
-        python_bytes=cause.python_bytes,
-        extension=cause.extension,
     )

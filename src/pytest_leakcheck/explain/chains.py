@@ -32,6 +32,7 @@ from .edges import (
     raw_closure,
     raw_code,
 )
+from .inline import is_inline_type
 
 _LRU = type(functools.lru_cache(lambda: None))
 _TREE = frozenset({"hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"})
@@ -80,6 +81,9 @@ def _is_namespace(holder: Live, target: Live) -> bool:
         return namespace_of_class(holder) is target
     if issubclass(type(holder), ThreadLocal):
         return type(target) is dict
+    if is_inline_type(type(holder)) and type(target) is dict:
+        # Only an instance that has a dict already gets here by one: none is made.
+        return instance_dict(holder, make=True) is target
     return instance_dict(holder) is target
 
 
@@ -122,7 +126,7 @@ def _through_context(chain: list[Live], at: int) -> tuple[Edge, int] | None:
     while to < len(chain) and type_name(chain[to]) in _TREE:
         to += 1
     if to == len(chain):
-        return None
+        return Edge("context variables", "context variables"), to - 1 - at
     for variable, value in _context_items(context):
         if value is chain[to] or variable is chain[to]:
             text = f"context variable {plain(_raw_variable_name(variable))}"
@@ -189,15 +193,18 @@ def _frame_of(holder: Live) -> types.FrameType | None:
     if cls is types.FrameType:
         found: types.FrameType | None = holder
         return found
-    name = _FRAME_ATTRIBUTES.get(cls)
-    return cls.__dict__[name].__get__(holder) if name is not None else None
+    for kind, read in _FRAMES:
+        if cls is kind:
+            inner: types.FrameType | None = read(holder)
+            return inner
+    return None
 
 
-_FRAME_ATTRIBUTES: dict[type, str] = {
-    types.GeneratorType: "gi_frame",
-    types.CoroutineType: "cr_frame",
-    types.AsyncGeneratorType: "ag_frame",
-}
+_FRAMES = (
+    (types.GeneratorType, types.GeneratorType.__dict__["gi_frame"].__get__),
+    (types.CoroutineType, types.CoroutineType.__dict__["cr_frame"].__get__),
+    (types.AsyncGeneratorType, types.AsyncGeneratorType.__dict__["ag_frame"].__get__),
+)
 
 
 def _local(frame: types.FrameType, target: Live) -> Edge:

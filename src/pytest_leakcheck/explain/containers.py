@@ -115,19 +115,25 @@ def _containers() -> Iterator[tuple[Live, int]]:
     heap = _get_objects()
     mine = id(heap)
     lengths: dict[int, Callable[[Any], int] | None] = {}
-    for o in heap:
-        cls = type(o)
-        length = lengths.get(id(cls), _unseen)
-        if length is _unseen:
-            length = lengths[id(cls)] = _length_of(cls)
-        if length is not None and id(o) != mine:
-            yield o, length(o)
     seen: set[int] = set()
-    for start in range(0, len(heap), _CHUNK):
-        for o in _get_referents(*heap[start : start + _CHUNK]):
-            if type(o) is dict and not _is_tracked(o) and id(o) not in seen:
-                seen.add(id(o))
-                yield o, len(o)
+    o: Live = None
+    try:
+        for o in heap:
+            cls = type(o)
+            length = lengths.get(id(cls), _unseen)
+            if length is _unseen:
+                length = lengths[id(cls)] = _length_of(cls)
+            if length is not None and id(o) != mine:
+                yield o, length(o)
+        for start in range(0, len(heap), _CHUNK):
+            for o in _get_referents(*heap[start : start + _CHUNK]):
+                if type(o) is dict and not _is_tracked(o) and id(o) not in seen:
+                    seen.add(id(o))
+                    yield o, len(o)
+    finally:
+        # The heap holds this generator's own frame: without this it would be cyclic garbage.
+        heap.clear()
+        del o
 
 
 def _unseen(_: Any) -> int:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pytest_leakcheck.records import Step
 
-from .anatomy import Live, Sizes, package_of
+from .anatomy import Live, Sizes, is_one_of, package_of
 from .chains import name_chain
 from .edges import Edge
 from .graph import LiveGraph
@@ -121,7 +121,7 @@ def _rank(o: Live) -> int:
     cls = type(o)
     if issubclass(cls, type):
         return 8
-    if cls in (FunctionType, FrameType) or issubclass(cls, BaseException):
+    if is_one_of(cls, (FunctionType, FrameType)) or issubclass(cls, BaseException):
         return 1
     if cls is CellType or package_of(cls) == "builtins":
         return 2

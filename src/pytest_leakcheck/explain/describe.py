@@ -16,6 +16,7 @@ from .anatomy import (
     Live,
     class_name,
     instance_dict,
+    is_one_of,
     module_name,
     mro_of,
     plain,
@@ -51,7 +52,7 @@ def label(o: Live) -> str:
         return f"{plain(_raw_function_module(o))}.{plain(_raw_function_name(o))}"
     if cls is types.MethodType:
         return label(o.__func__)
-    if cls in (list, tuple, dict, set, frozenset):
+    if is_one_of(cls, (list, tuple, dict, set, frozenset)):
         return _contents(o)
     return _registered(_LABELS, o)
 
@@ -75,11 +76,9 @@ def _contents(o: Live) -> str:
     names = [type_name(value).rpartition(".")[2] for value in values[:_MANY]]
     if len(values) > _MANY:
         names.append("…")
-    opening, closing = _BRACKETS.get(type(o), ("{", "}"))
+    brackets = {"list": "[]", "tuple": "()"}.get(type_name(o), "{}")
+    opening, closing = brackets[0], brackets[1]
     return opening + ", ".join(names) + closing
-
-
-_BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")")}
 
 
 def _place(o: Live) -> str:
@@ -125,7 +124,7 @@ def _mock(o: Live) -> str:
     names: list[str] = []
     at: Live = o
     for _ in range(_DEEP):
-        namespace = instance_dict(at)
+        namespace = instance_dict(at, make=True)
         if namespace is None:
             break
         name = dict.get(namespace, "_mock_new_name") or dict.get(namespace, "_mock_name")
@@ -209,11 +208,11 @@ def _closed_text(o: Live) -> str:
         buffer = _io.TextIOWrapper.__dict__["buffer"].__get__(o)
     except (ValueError, AttributeError):
         return ""
-    return _closed_buffer(buffer) if type(buffer) in _BUFFERS else ""
+    return _closed_buffer(buffer) if is_one_of(type(buffer), _BUFFERS) else ""
 
 
 def _closed_buffer(o: Live) -> str:
-    if type(o) not in _BUFFERS:
+    if not is_one_of(type(o), _BUFFERS):
         return ""
     raw = type(o).__dict__["raw"].__get__(o)
     return _closed_raw_file(raw) if type(raw) is _io.FileIO else ""

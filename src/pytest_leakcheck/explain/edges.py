@@ -15,6 +15,7 @@ from .anatomy import (
     ThreadLocal,
     class_name,
     instance_dict,
+    is_one_of,
     members,
     mro_of,
     namespace_of_class,
@@ -235,13 +236,13 @@ _NAMERS: list[tuple[type, Callable[[Live, Live], Edge | None]]] = [
 def key_text(key: Live) -> str:
     """A dict key as a person would write it; a key of a user's type by its type. O(1)."""
     cls = type(key)
-    if cls in (str, bytes):
+    if is_one_of(cls, (str, bytes)):
         more = "…" if len(key) > _KEY_LIMIT else ""
         return repr(key[:_KEY_LIMIT]) + more
-    if cls in (bool, float, type(None)) or (cls is int and key.bit_length() <= 64):
+    if is_one_of(cls, (bool, float, type(None))) or (cls is int and key.bit_length() <= 64):
         return repr(key)
     if cls is tuple:
-        if len(key) <= 3 and all(type(part) in (str, int, bool) for part in key):
+        if len(key) <= 3 and all(is_one_of(type(part), (str, int, bool)) for part in key):
             return "(" + ", ".join(key_text(part) for part in key) + ")"
         return "(…)"
     if issubclass(cls, type):

@@ -25,11 +25,12 @@ _HOME = __file__[: -len("explain/frames.py")]
 
 
 def function_name(frame: types.FrameType) -> str:
-    """``module.function`` of a frame. O(1)."""
-    code = _raw_code(frame)
+    """``module.function`` of a frame. O(1).
+
+    The plain name: Python 3.10 knows no qualified one, and fingerprints are to agree.
+    """
     module = plain(_raw_globals(frame).get("__name__"))
-    name = plain(getattr(code, "co_qualname", code.co_name))
-    return f"{module}.{name}"
+    return f"{module}.{plain(_raw_code(frame).co_name)}"
 
 
 def cell_contents(cell: Live) -> Live:

@@ -104,15 +104,13 @@ def strong_components(references: list[list[int]]) -> list[list[int]]:
     count = len(references)
     number = [-1] * count
     low = [0] * count
+    at = [0] * count
     on_stack = bytearray(count)
     stack: list[int] = []
     components: list[list[int]] = []
     clock = 0
     for start in range(count):
-        if number[start] != -1:
-            continue
-        work = [start]
-        position = {start: 0}
+        work = [start] if number[start] == -1 else []
         while work:
             node = work[-1]
             if number[node] == -1:
@@ -121,22 +119,18 @@ def strong_components(references: list[list[int]]) -> list[list[int]]:
                 stack.append(node)
                 on_stack[node] = 1
             targets = references[node]
-            at = position[node]
-            while at < len(targets):
-                target = targets[at]
-                at += 1
+            for position in range(at[node], len(targets)):
+                target = targets[position]
                 if number[target] == -1:
-                    position[node] = at
-                    position[target] = 0
+                    at[node] = position + 1
                     work.append(target)
                     break
-                if on_stack[target]:
-                    low[node] = min(low[node], number[target])
+                if on_stack[target] and number[target] < low[node]:
+                    low[node] = number[target]
             else:
                 work.pop()
-                del position[node]
-                if work:
-                    low[work[-1]] = min(low[work[-1]], low[node])
+                if work and low[node] < low[work[-1]]:
+                    low[work[-1]] = low[node]
                 if low[node] == number[node]:
                     components.append(_pop_to(node, stack, on_stack))
     return components

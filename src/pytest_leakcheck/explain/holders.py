@@ -18,6 +18,8 @@ Clock = Callable[[], float]
 
 #: A level wider than this is searched forwards: a backward step costs the heap times it.
 WIDTH = 400
+#: A longer walk costs more than one forwards over everything: lists and trees of nodes.
+_LEVELS = 30
 #: More levels to look for a container once only attributes (which are replaced) were found.
 _SLACK = 2
 #: Paths are cheap below this toll, and worth that slack.
@@ -77,7 +79,7 @@ class _Search:
 
     def run(self, clock: Clock, deadline: float, width: int) -> None:
         """Expands the cheapest level until each head has a path, or the walk gets too dear."""
-        slack = _SLACK
+        slack, levels = _SLACK, 0
         while self.buckets:
             cost = min(self.buckets)
             level = self._settle(self.buckets.pop(cost))
@@ -90,7 +92,8 @@ class _Search:
             level = [p for p in level if self.heads_below[p] & wanted]
             if not level:
                 continue
-            if len(level) > width or clock() > deadline:
+            levels += 1
+            if len(level) > width or levels > _LEVELS or clock() > deadline:
                 self._walk_forwards(clock, deadline)
                 return
             self._expand(level, cost)

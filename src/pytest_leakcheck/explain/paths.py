@@ -68,8 +68,9 @@ def _fold(hops: list[Hop], period: int) -> list[Hop]:
         while [hop.generic for hop in hops[end : end + period]] == pattern:
             end += period
         repeats = (end - at) // period
-        # Two levels of a nested container are ordinary; three of the same attribute are a chain.
-        if repeats >= 3 and len(pattern) == period:
+        # Nested containers are ordinary; three times the same attribute are a list or tree.
+        chained = any(part.startswith(".") for part in pattern)
+        if repeats >= 3 and len(pattern) == period and chained:
             last = hops[end - 1]
             out += hops[at : at + period - 1]
             out.append(last._replace(edge=f"{last.edge}…", generic=f"{last.generic}…", whole=""))

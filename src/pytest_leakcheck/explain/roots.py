@@ -15,6 +15,7 @@ from .anatomy import (
     ThreadLocal,
     attribute,
     class_dict,
+    is_one_of,
     module_dict,
     module_name,
     namespace_of_class,
@@ -67,15 +68,20 @@ def class_of_namespace(o: Live) -> type | None:
     for name in ("__dict__", "__weakref__"):
         descriptor = o.get(name)
         if type(descriptor) is types.GetSetDescriptorType:
-            found: type = descriptor.__objclass__
-            return found if namespace_of_class(found) is o else None
+            cls: type = descriptor.__objclass__
+            return cls if namespace_of_class(cls) is o else None
     for value in o.values():
         if type(value) is types.FunctionType:
             qualname = plain(_raw_function_name(value)).rpartition(".")[0]
-            at = _resolve(o["__module__"], qualname)
-            if issubclass(type(at), type) and namespace_of_class(at) is o:
-                return at
+            found = _resolve(o["__module__"], qualname)
+            if issubclass(type(found), type) and namespace_of_class(found) is o:
+                return _as_class(found)
     return None
+
+
+def _as_class(found: Live) -> type:
+    cls: type = found
+    return cls
 
 
 def module_rank(name: str) -> int:
@@ -130,13 +136,13 @@ def _resolve(module: str, name: str) -> Live:
 
 def _leads_to(module: str, name: str, o: Live) -> bool:
     found = _resolve(module, name)
-    return found is o or (type(found) in _WRAPPERS and _WRAPPERS[type(found)](found) is o)
+    if type(found) is staticmethod:
+        return _raw_static(found) is o
+    return found is o or (type(found) is classmethod and _raw_class_method(found) is o)
 
 
-_WRAPPERS = {
-    staticmethod: staticmethod.__dict__["__func__"].__get__,
-    classmethod: classmethod.__dict__["__func__"].__get__,
-}
+_raw_static = staticmethod.__dict__["__func__"].__get__
+_raw_class_method = classmethod.__dict__["__func__"].__get__
 
 
 def is_running(frame: types.FrameType) -> bool:
@@ -144,7 +150,7 @@ def is_running(frame: types.FrameType) -> bool:
     return any(other is frame for other in frames.running())
 
 
-_CALLABLES = frozenset({types.FunctionType, types.MethodType})
+_CALLABLES = (types.FunctionType, types.MethodType)
 
 
 class Tops:
@@ -171,7 +177,7 @@ class Tops:
             local = self.local_of(node, look=True)
             if local is not None:
                 return f"thread-local {_place_of(local)}", True
-        callable_type = issubclass(type(node), type) or type(node) in _CALLABLES
+        callable_type = issubclass(type(node), type) or is_one_of(type(node), _CALLABLES)
         what = describe.label(node) if callable_type else type_name(node)
         return f"({what} held from C)", False
 

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from gc import get_referents as _get_referents
 from gc import is_tracked as _is_tracked
 from sys import getrefcount as _getrefcount
+from typing import NamedTuple
 
+from . import inline
 from .anatomy import Live, Sizes, is_extension_type, is_gc_type
 
 _referent = weakref.ReferenceType.__call__
@@ -49,22 +51,36 @@ def survey(nodes: list[Live], sizes: Sizes) -> Subgraph:
     return _Survey(nodes, sizes).subgraph
 
 
+class _Kind(NamedTuple):
+    """What is asked about every object, once per type."""
+
+    size: Callable[[Live], int]
+    native: bool
+    collected: bool
+    weak: bool
+
+
 class _Survey:
     """One pass over the nodes; holds references to them only while it runs."""
 
     def __init__(self, nodes: list[Live], sizes: Sizes) -> None:
         self._index = {id(o): position for position, o in enumerate(nodes)}
-        self._sizes = sizes
+        self._size = sizes.of
         self._atoms: dict[int, tuple[int, int, list[int]]] = {}
-        self._native_types: dict[int, bool] = {}
-        self._is_native: Callable[[type], bool] = is_extension_type
+        self._kinds: dict[int, _Kind] = {}
         count = len(nodes)
         self.subgraph = Subgraph([[] for _ in range(count)], [0] * count)
         self._inner = [0] * count
         overhead = _overhead()
         for position, o in enumerate(nodes):
-            self._visit(position, o, overhead)
-            self._weak(position, o)
+            kind = self._kinds.get(id(type(o))) or self._kind(type(o))
+            self._visit(position, o, kind, overhead)
+            if kind.weak:
+                self._weak(position, o)
+        orphans = [p for p, o in enumerate(nodes) if inline.is_hidden(o)] if inline.HIDDEN else []
+        for orphan, owner in inline.owners_by_position(nodes, orphans).items():
+            self.subgraph.references[owner].append(orphan)
+            self._inner[orphan] += 1
         self.subgraph.common = [
             (owners, size)
             for references, size, owners in self._atoms.values()
@@ -77,61 +93,59 @@ class _Survey:
 
     def _weak(self, position: int, o: Live) -> None:
         """A weak reference goes with the survivor it points to: it counts as that one's own."""
-        if issubclass(type(o), weakref.ReferenceType):
-            target = self._index.get(id(_referent(o)))
-            if target is not None:
-                self.subgraph.references[target].append(position)
+        target = self._index.get(id(_referent(o)))
+        if target is not None:
+            self.subgraph.references[target].append(position)
 
-    def _visit(self, position: int, o: Live, overhead: int) -> None:
-        subgraph, index, inner = self.subgraph, self._index, self._inner
-        size_of = self._sizes.of
-        out = subgraph.references[position]
-        total = size_of(o)
-        native = self._native(type(o))
-        pending = [o]
-        while pending:
-            for r in _get_referents(pending.pop()):
+    def _visit(self, position: int, o: Live, kind: _Kind, overhead: int) -> None:
+        index, inner, kinds = self._index, self._inner, self._kinds
+        out = self.subgraph.references[position]
+        total = kind.size(o)
+        native = kind.native
+        pending: list[Live] = []
+        referents = _get_referents(o)
+        while True:
+            for r in referents:
                 target = index.get(id(r))
                 if target is not None:
                     out.append(target)
                     inner[target] += 1
-                    continue
-                if _is_tracked(r):
-                    continue
-                references = _getrefcount(r) - overhead
-                if references > _SHARED:
-                    continue
-                cls = type(r)
-                if references > 1:
-                    self._share(r, references, position)
-                    continue
-                total += size_of(r)
-                native = native or self._native(cls)
-                if is_gc_type(cls):
-                    pending.append(r)
-        subgraph.own[position] = total
+                elif not _is_tracked(r) and (references := _getrefcount(r) - overhead) < _SHARED:
+                    if references > 1:
+                        self._share(r, references, position)
+                        continue
+                    kind = kinds.get(id(type(r))) or self._kind(type(r))
+                    total += kind.size(r)
+                    native = native or kind.native
+                    if kind.collected:
+                        pending.append(r)
+            if not pending:
+                break
+            referents = _get_referents(pending.pop())
+        self.subgraph.own[position] = total
         if native:
-            subgraph.native.add(position)
+            self.subgraph.native.add(position)
 
     def _share(self, value: Live, references: int, owner: int) -> None:
         known = self._atoms.get(id(value))
         if known is None:
-            self._atoms[id(value)] = (references, self._sizes.of(value), [owner])
+            self._atoms[id(value)] = (references, self._size(value), [owner])
         else:
             known[2].append(owner)
 
-    def _native(self, cls: type) -> bool:
-        known = self._native_types.get(id(cls))
-        if known is None:
-            known = self._native_types[id(cls)] = self._is_native(cls)
-        return known
+    def _kind(self, cls: type) -> _Kind:
+        weak = issubclass(cls, weakref.ReferenceType)
+        kind = _Kind(self._size, is_extension_type(cls), is_gc_type(cls), weak)
+        self._kinds[id(cls)] = kind
+        return kind
 
 
 def _overhead() -> int:
     """References that the loop of ``_visit`` itself adds; interpreters differ."""
-    probe = [object()]
-    for r in _get_referents(probe):
-        return _getrefcount(r) - 1
+    referents = _get_referents([object()])
+    for r in referents:
+        # Not the probe's own list any more: only ``referents`` and the loop refer to it.
+        return _getrefcount(r)
     return 0
 
 

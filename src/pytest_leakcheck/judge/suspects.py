@@ -114,26 +114,40 @@ def find_suspects(tests: Sequence[TestRecord], limits: Thresholds) -> list[Suspe
 def signature(test: TestRecord, floor: Floor) -> str:
     """A hash that tests share which grew alike.
 
-    Types of the user's or a library's classes are telling, so such tests are grouped over the whole
-    suite. Growth without such a type is grouped within one test function only.
+    Types of the user's or a library's classes are telling: tests that leave the same ones are
+    grouped over the whole suite. Growth without such a type is grouped within one test function
+    only, by its size.
     """
     growth = test.growth
-    telling = sorted(name for name in test.types if "." in name)[:6]
-    heap = (growth.heap_bytes or 0) - floor.heap_bytes
+    telling = sorted(name for name in test.types if _is_telling(name))[:6]
     parts = [
         *telling,
-        f"heap {_magnitude(heap) if heap > floor.heap_limit else 0}",
         f"fds {_sign(growth.fds)}",
         f"threads {_sign(growth.threads)}",
         f"children {_sign(growth.children)}",
     ]
     if not telling:
+        heap = (growth.heap_bytes or 0) - floor.heap_bytes
+        parts.append(f"heap {_magnitude(heap) if heap > floor.heap_limit else 0}")
         parts.append(test.nodeid.partition("[")[0])
     return hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()[:12]
 
 
+#: Modules whose types stand for the interpreter's own bookkeeping rather than for a cause.
+_PLUMBING = frozenset(
+    (
+        "abc _abc _collections_abc collections enum functools _frozen_importlib inspect operator "
+        "_frozen_importlib_external _io itertools pathlib re types typing weakref _weakrefset"
+    ).split()
+)
+
+
+def _is_telling(type_name: str) -> bool:
+    return "." in type_name and type_name.partition(".")[0] not in _PLUMBING
+
+
 def choose_witnesses(suspects: Iterable[Suspect], most: int) -> dict[str, list[Suspect]]:
-    """Up to ``most`` suspects of each signature: the heaviest, then from other files, then others."""
+    """Up to ``most`` suspects of each signature: the heaviest first, then from other files."""
     groups: dict[str, list[Suspect]] = defaultdict(list)
     for suspect in suspects:
         groups[suspect.signature].append(suspect)

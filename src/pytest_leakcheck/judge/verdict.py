@@ -13,6 +13,9 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
 
 from pytest_leakcheck.journal import Run
 from pytest_leakcheck.judge.statistics import slope, spread
@@ -28,6 +31,7 @@ from pytest_leakcheck.records import (
     Growth,
     JudgedRun,
     Late,
+    Outcome,
     RepeatRecord,
     Slope,
     TestRecord,
@@ -175,10 +179,10 @@ def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
 
 def _heap_supported(repeats: Repeats, limits: Thresholds) -> bool:
     """Whether C heap that grows alone is believed: it is steady, or RSS follows it."""
-    heap = [r.growth.heap_bytes or 0 for r in repeats.steady]
+    heap = [(r.growth.heap_bytes or 0) - _floor(repeats.null, "heap_bytes") for r in repeats.steady]
     if len(heap) >= limits.steady_runs and spread(heap) <= limits.steady_spread:
         return True
-    rss = sum(r.growth.rss_bytes or 0 for r in repeats.steady)
+    rss = sum((r.growth.rss_bytes or 0) - _floor(repeats.null, "rss_bytes") for r in repeats.steady)
     return rss >= max(limits.rss_least_bytes, limits.rss_support * sum(heap))
 
 
@@ -196,6 +200,7 @@ def _judge_less(
     for name, words in EXACT.items():
         share = _share_grown(repeats.steady, repeats.null, name, 0.0)
         total = sum(getattr(r.growth, name) or 0 for r in repeats.steady)
+        total -= runs * round(_floor(repeats.null, name))
         if share >= limits.intermittent_share and total > 0:
             return Judgement(
                 "unconfirmed",
@@ -269,17 +274,20 @@ def judge_run(run: Run) -> JudgedRun:
     for nodeid, verdict in repeated.items():
         if nodeid not in tests:  # a wider fixture, judged in its own name
             tests[nodeid] = verdict
+    for nodeid, skip in run.skips.items():
+        if nodeid not in tests or tests[nodeid].basis == "repeated":
+            tests[nodeid] = _not_judged(nodeid, skip.reason, "passed")
     for start in run.cut_off.values():
         if start is not None and start.nodeid not in tests:
-            tests[start.nodeid] = _crashed(start.nodeid)
+            tests[start.nodeid] = _not_judged(
+                start.nodeid, "its process died while running it", "crashed"
+            )
     _settle_groups(run, tests)
     ordered = [tests[nodeid] for nodeid in sorted(tests)]
     return JudgedRun(info=run.info, tests=ordered, causes=summarise_causes(run, ordered))
 
 
 def _settings(run: Run) -> Settings:
-    import msgspec
-
     return msgspec.convert(run.info.settings, Settings)
 
 
@@ -336,15 +344,10 @@ def _judge_test(
     repeated: dict[str, TestVerdict],
     limits: Thresholds,
 ) -> TestVerdict:
-    skipped = run.skips.get(record.nodeid)
     once = _one_run(record, floor)
-    if record.outcome in _NOT_RUN:
-        return once("not judged", _NOT_RUN[record.outcome])
-    disturbed = [why for note, why in DISTURBED.items() if note in record.notes]
-    if disturbed:
-        return once("not judged", disturbed[0])
-    if skipped is not None:
-        return once("not judged", skipped.reason)
+    unfit = _why_not_judged(run, record)
+    if unfit:
+        return once("not judged", unfit)
     if record.nodeid in repeated:
         return repeated[record.nodeid]
     why = reasons(record, floor)
@@ -355,6 +358,16 @@ def _judge_test(
             "late", f"{record.late.objects} objects waited for the cyclic collector; nothing stays"
         )
     return once("clean", "nothing beyond pytest's own share stays")
+
+
+def _why_not_judged(run: Run, record: TestRecord) -> str:
+    if record.outcome in _NOT_RUN:
+        return _NOT_RUN[record.outcome]
+    disturbed = [why for note, why in DISTURBED.items() if note in record.notes]
+    if disturbed:
+        return disturbed[0]
+    skipped = run.skips.get(record.nodeid)
+    return "" if skipped is None else skipped.reason
 
 
 def _one_run(record: TestRecord, floor: Floor) -> Callable[[VerdictName, str], TestVerdict]:
@@ -379,12 +392,12 @@ def _one_run(record: TestRecord, floor: Floor) -> Callable[[VerdictName, str], T
     return make
 
 
-def _crashed(nodeid: str) -> TestVerdict:
+def _not_judged(nodeid: str, reason: str, outcome: Outcome | Literal["crashed"]) -> TestVerdict:
     return TestVerdict(
         nodeid=nodeid,
         verdict="not judged",
-        reason="its process died while running it",
-        outcome="crashed",
+        reason=reason,
+        outcome=outcome,
         slopes={},
         basis="one run",
     )

@@ -88,6 +88,7 @@ class Accounts:
         self._probes = probes
         self._boundary = boundary
         self._first = self._base = Reading(at_s=0.0)
+        self._known: dict[str, int] = {}
         self._heap_objects = 0
         self._index = 0
         self._fixtures: list[_OpenFixture] = []
@@ -110,14 +111,16 @@ class Accounts:
         """Draw the first line. Collects the whole heap once."""
         start = _clock()
         self._heap_objects = self._boundary.start()
-        self._first = self._base = self._probes.read()
+        self._first = self._base = self._probes.read_exactly()
+        self._since_skipped(self._first)
         self._harness_s += _clock() - start
 
     def close(self) -> None:
         """Write the ledger and the end record; give the heap back."""
         self._boundary.collect_all()
-        end = self._probes.read()
+        end = self._probes.read_exactly()
         self._charge("collected", growth(self._base, end, survivors=0))
+        self._charge("tests", self._since_skipped(end))
         self._journal.append(
             LedgerRecord(
                 process=growth(self._first, end),
@@ -161,15 +164,16 @@ class Accounts:
         self._boundary.collect()
         reading = self._probes.read()
         survivors = self._boundary.survivors()
-        own = [self.__dict__, self._boundary.mark, *running_state(2)]
-        left = divide(survivors, item, self._fixture_ids, own)
+        harness = [self.__dict__, self._boundary.mark, *running_state(2)]
+        left = divide(survivors, item, self._fixture_ids, harness)
         types, user_survivors = count_types(left.mine), len(left.mine)
         of_pytest, of_fixtures = left.pytest, left.fixtures
-        del survivors, left, own
+        del survivors, left, harness
         self._note_disturbances()
         unseen = self._boundary.user_froze or self._boundary.user_unfroze
         total = growth(self._base, reading, None if unseen else user_survivors)
         own = add_growth(total, self._charged, -1)
+        skipped = self._since_skipped(reading)
         record = TestRecord(
             nodeid=self._nodeid,
             index=self._index,
@@ -192,7 +196,7 @@ class Accounts:
             traced=traced,
         )
         self._journal.append(record)
-        self._charge("tests", own)
+        self._charge("tests", add_growth(skipped, own))
         self._charge("pytest", Growth(survivors=of_pytest))
         self._boundary.debt += user_survivors + of_pytest + of_fixtures
         self._begin_anew(reading)
@@ -212,6 +216,21 @@ class Accounts:
         self._full_collections += 1
         self._base = reading
         self._harness_s += _clock() - start
+
+    def _since_skipped(self, reading: Reading) -> Growth:
+        """Growth over several tests of a signal that was not read after each of them.
+
+        It belongs to the tests' account as a whole; no single test is charged.
+        """
+        spans = dict.fromkeys(Growth.__struct_fields__, 0)
+        for name in ("heap_bytes", "blocks"):
+            value = getattr(reading, name)
+            if value is None:
+                continue
+            if getattr(self._base, name) is None and name in self._known:
+                spans[name] = value - self._known[name]
+            self._known[name] = value
+        return Growth(**spans)
 
     def _begin_anew(self, reading: Reading) -> None:
         self._index += 1

@@ -1,9 +1,9 @@
 """memray and tracemalloc around one test.
 
 tracemalloc started for one test and stopped after it costs milliseconds; memray's tracker costs 15
-to 80 ms to start and stop. One memray tracker may exist in a process, so another one (pytest-memray's,
-the test's own) is waited out and named. memray's *object* tracking is never used here: it must not
-share a process with tracemalloc.
+to 80 ms to start and stop. One memray tracker may exist in a process: where another has it
+(pytest-memray's, the test's own), the refusal is recorded. memray's *object* tracking is never used
+here: it must not share a process with tracemalloc.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def short_path(path: str, root: str = "") -> str:
     for prefix in (*_INSTALLED, root + os.sep if root else ""):
         if prefix and path.startswith(prefix):
             return path[len(prefix) :].replace(os.sep, "/")
-    home = os.path.expanduser("~")
+    home = str(Path.home())
     if home != "/" and path.startswith(home + os.sep):
         return "~" + path[len(home) :].replace(os.sep, "/")
     return path.replace(os.sep, "/")
@@ -150,16 +150,16 @@ def memray_capture(path: Path, run: Callable[[], None], *, native: bool = True) 
         once in either case.
     """
     tracker, refused = open_tracker(path, native=native)
-    if tracker is None:
+    try:
         run()
-        return refused
-    with tracker:
-        run()
-    return None
+    finally:
+        if tracker is not None:
+            tracker.__exit__(None, None, None)
+    return refused
 
 
 def open_tracker(path: Path, *, native: bool) -> tuple[Any, str | None]:
-    """A memray tracker, not yet entered; or ``None`` and why."""
+    """A memray tracker, already running; or ``None`` and why."""
     refused = memray_missing()
     if refused:
         return None, refused
@@ -168,17 +168,18 @@ def open_tracker(path: Path, *, native: bool) -> tuple[Any, str | None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     try:
-        return (
-            memray.Tracker(
-                path,
-                native_traces=native,
-                trace_python_allocators=True,
-                file_format=memray.FileFormat.AGGREGATED_ALLOCATIONS,
-            ),
-            None,
+        tracker = memray.Tracker(
+            path,
+            native_traces=native,
+            trace_python_allocators=True,
+            file_format=memray.FileFormat.AGGREGATED_ALLOCATIONS,
         )
-    except (RuntimeError, OSError) as error:
-        return None, f"memray could not start: {error}"
+        tracker.__enter__()
+    except RuntimeError as error:
+        return None, f"memray could not start; another tracker may have this process: {error}"
+    except OSError as error:
+        return None, f"memray could not write its capture: {error}"
+    return tracker, None
 
 
 class FullTrace:
@@ -198,12 +199,6 @@ class FullTrace:
         """Begin; ``name`` names the capture file."""
         self._path = self._folder / f"{name}.bin"
         self._tracker, self.refused = open_tracker(self._path, native=False)
-        if self._tracker is not None:
-            try:
-                self._tracker.__enter__()
-            except RuntimeError as error:  # "No more than one Tracker instance can be active"
-                self._tracker = None
-                self.refused = f"another memray tracker is active in this process: {error}"
         self._python.start()
 
     def stop(self) -> tuple[tuple[int, int, list[Site]] | None, Path | None, str | None]:

@@ -1,4 +1,4 @@
-"""The confirming process: a pytest that runs nothing but the suspects of a plan, again and again."""
+"""The confirming process: a pytest that runs nothing but the suspects of a plan, repeatedly."""
 
 from __future__ import annotations
 
@@ -74,7 +74,6 @@ class Confirming:
         for task in self._tasks[item.nodeid]:
             self._say(Progress(begin=task.name))
             self._repeater.confirm(item, task.name, wide=task.wide)
-            self._boundary.collect_all()
             self._say(Progress(end=task.name))
         self._end_fixtures(item, nextitem)
         if self._too_large():

@@ -30,7 +30,7 @@ def installed_packages(path: list[str] | None = None) -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in sys.path if path is None else path:
         try:
-            entries = os.listdir(folder or ".")
+            entries = [entry.name for entry in Path(folder or ".").iterdir()]
         except OSError:
             continue
         for entry in entries:
@@ -100,7 +100,7 @@ def _telling(environment: Mapping[str, str], told: Collection[str]) -> dict[str,
 def _without_home(word: str, root: Path) -> str:
     """A command-line word without the folders of this machine."""
     word = word.replace(str(root), ".")
-    home = os.path.expanduser("~")
+    home = str(Path.home())
     return word.replace(home, "~") if len(home) > 1 else word
 
 

@@ -88,6 +88,7 @@ class Repeater:
     def run_once(self, item: pytest.Item, nextitem: Any = None) -> Outcome:
         """The item's whole protocol; wider fixtures stay up unless ``nextitem`` says otherwise."""
         _forget_instance(item)
+        restore_doctest(item)
         sibling = copy.copy(item) if nextitem is None else nextitem
         reports = runtestprotocol(item, log=False, nextitem=sibling)
         _forget_instance(item)
@@ -173,7 +174,9 @@ class Repeater:
         found = Repeats(steady=steady, null=self.null)
         if any(record.outcome != "passed" for record in steady):
             return found
-        if judge_repeats(found, settings.thresholds).verdict != "leak" and not self._may_leak(found):
+        if judge_repeats(found, settings.thresholds).verdict != "leak" and not self._may_leak(
+            found
+        ):
             self._look_at_garbage(item, name, steady, nextitem)
             return found
         return self._explain(item, name, found, nextitem, wide=wide)
@@ -245,9 +248,7 @@ class Repeater:
         self._boundary.thaw()
         ignore = {id(survivors), id(mine), id(self.__dict__)}
         try:
-            return _visible_first(
-                explain_survivors(mine, ignore=ignore, versions=self._versions())
-            )
+            return _visible_first(explain_survivors(mine, ignore=ignore, versions=self._versions()))
         finally:
             del survivors, mine
             self._boundary.draw()
@@ -387,6 +388,21 @@ def _forget_instance(item: pytest.Item) -> None:
         if state.get("_instance") is not None:
             del state["_instance"]
             state.pop("_obj", None)
+
+
+_GLOBALS = pytest.StashKey[dict[str, Any]]()
+
+
+def restore_doctest(item: pytest.Item) -> None:
+    """Give a doctest the names back that its first run took away: its runner clears them.
+
+    To be called before each run, the first one too.
+    """
+    doctest = item.__dict__.get("dtest")
+    if doctest is not None:
+        if _GLOBALS not in item.stash:
+            item.stash[_GLOBALS] = dict(doctest.globs)
+        doctest.globs = dict(item.stash[_GLOBALS])
 
 
 def capture_name(nodeid: str) -> str:

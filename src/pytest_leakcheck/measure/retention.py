@@ -10,6 +10,7 @@ import gc
 import io
 import sys
 from collections.abc import Collection, Iterable
+from functools import partial
 from types import CellType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,7 +34,7 @@ _PYTEST_TYPES = frozenset(
         pytest.TestReport,
         pytest.CallInfo,
         pytest.ExceptionInfo,
-        _pytest._code.Traceback,
+        _pytest._code.Traceback,  # noqa: SLF001 - pytest exports no name for it
         _pytest.fixtures.FixtureDef,
         _pytest.fixtures.SubRequest,
         _pytest.fixtures.TopRequest,
@@ -70,7 +71,7 @@ def divide(
     """
     young = {id(o): o for o in survivors}
     kept = _reached([o for o in survivors if id(type(o)) in _PYTEST_TYPES], young)
-    kept |= _reached(_state_of(item), young)
+    kept |= _reached(_state_of(item, young), young)
     running = _reached(list(own), young)
     mine: list[object] = []
     of_pytest = of_fixtures = 0
@@ -101,16 +102,37 @@ def _reached(roots: list[object], young: dict[int, object]) -> set[int]:
     return reach(roots, young) | {id(o) for o in roots}
 
 
-def _state_of(item: pytest.Item) -> list[object]:
-    """What pytest keeps of a test: the item's own state (a class instance, its stash), and the
-    log handlers that it empties by putting new buffers in."""
+def _state_of(item: pytest.Item, young: dict[int, object]) -> list[object]:
+    """What pytest keeps of a test: the item's own state (a class instance, its stash), the
+    finalisers that it leaves with wider fixtures, and the log handlers that it empties by putting
+    new buffers in."""
     state = item.__dict__
     stash = state.get("stash")
     roots: list[object] = [state]
     if stash is not None:
         roots += _referents(stash)
     roots += [handler.__dict__ for handler in _log_handlers(item)]
+    roots += _fixture_finalisers(item, young)
     return roots
+
+
+def _fixture_finalisers(item: pytest.Item, young: dict[int, object]) -> list[object]:
+    """The calls of ``FixtureDef.finish`` that wait in wider fixtures: a narrower fixture that uses
+    a wider one leaves one there each time, until the wider one ends."""
+    info = getattr(item, "_fixtureinfo", None)
+    if info is None:
+        return []
+    found: list[object] = []
+    for definitions in info.name2fixturedefs.values():
+        for definition in definitions:
+            # The young ones are the last ones: a session fixture may have thousands of old ones.
+            for waiting in reversed(getattr(definition, "_finalizers", ())):
+                if id(waiting) not in young:
+                    break
+                finishes = getattr(waiting, "func", None) if type(waiting) is partial else None
+                if getattr(finishes, "__func__", None) is _pytest.fixtures.FixtureDef.finish:
+                    found.append(waiting)
+    return found
 
 
 def _log_handlers(item: pytest.Item) -> list[Any]:
@@ -139,7 +161,7 @@ def running_state(depth: int) -> list[object]:
     harness, of pluggy and of the test loop: the test's own frames have gone.
     """
     found: list[object] = []
-    frame: FrameType | None = sys._getframe(depth)
+    frame: FrameType | None = sys._getframe(depth)  # noqa: SLF001
     for _ in range(_MOST_FRAMES):
         if frame is None:
             break

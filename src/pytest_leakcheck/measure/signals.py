@@ -1,8 +1,8 @@
 """Readings: every memory signal of this process at one boundary.
 
 On Linux the signals come from ``/proc`` and glibc, through descriptors that stay open; elsewhere
-psutil reads what it can. Each probe is chosen once, by trying it; what cannot be read stays ``None``
-and :attr:`Probes.sources` says why.
+psutil reads what it can. Each probe is chosen once, by trying it; what cannot be read stays
+``None`` and :attr:`Probes.sources` says why.
 
 Cost of one reading on Linux: about 15 µs on a small heap. ``sys.getallocatedblocks`` walks the
 pymalloc pools (100 µs for a million objects) and ``mallinfo2`` walks malloc's free chunks; when one
@@ -17,6 +17,8 @@ import sys
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from pytest_leakcheck.records import Growth, Reading
 
 # Tests patch `os`, `time` and `open`; the probes keep their own references.
@@ -24,6 +26,9 @@ _clock = time.perf_counter
 _open = os.open
 _blocks = getattr(sys, "getallocatedblocks", None)
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+#: A reading that costs less is always taken.
+_CHEAP_S = 0.0002
 
 Probe = Callable[[], "int | None"]
 
@@ -39,26 +44,25 @@ class _Mallinfo2(ctypes.Structure):
 
 
 class _Paced:
-    """A probe that is read less often when it has become slow.
+    """A probe that is skipped while reading it would cost more than a share of the run's time.
 
-    Walking a fragmented heap can take milliseconds; a reading that costs more than
-    ``limit_s`` is followed by as many skipped ones as bring the mean cost back under it.
+    Walking a fragmented heap can take milliseconds. What a reading cost the last time has to be
+    earned by the time that has passed since: a slow probe is still read after slow tests.
     """
 
-    def __init__(self, probe: Probe, limit_s: float = 0.0005) -> None:
+    def __init__(self, probe: Probe, share: float = 0.02) -> None:
         self._probe = probe
-        self._limit_s = limit_s
-        self._skip = 0
+        self._share = share
+        self._cost = 0.0
+        self._last = _clock()
 
     def __call__(self) -> int | None:
-        if self._skip:
-            self._skip -= 1
-            return None
         start = _clock()
+        if self._cost > self._share * (start - self._last) and self._cost > _CHEAP_S:
+            return None
         value = self._probe()
-        cost = _clock() - start
-        if cost > self._limit_s:
-            self._skip = min(int(cost / self._limit_s), 200)
+        self._last = _clock()
+        self._cost = self._last - start
         return value
 
 
@@ -88,6 +92,7 @@ class Probes:
         else:
             self._choose_psutil()
         self._count_blocks: Probe = _blocks or _unseen
+        self._exact_heap, self._exact_blocks = self._heap, self._count_blocks
         self.sources["blocks"] = (
             "sys.getallocatedblocks" if _blocks else "not seen: this Python has no such counter"
         )
@@ -106,6 +111,12 @@ class Probes:
             fds=self._open_fds(),
             threads=self._threads(),
             children=self._children(),
+        )
+
+    def read_exactly(self) -> Reading:
+        """All signals now, the slow ones too, whatever they cost."""
+        return msgspec.structs.replace(
+            self.read(), heap_bytes=self._exact_heap(), blocks=self._exact_blocks()
         )
 
     def elapsed(self) -> float:
@@ -184,7 +195,7 @@ class Probes:
         self.sources["peak_bytes"] = "not seen: no per-test peak on this platform"
         self._rss = self._try("rss_bytes", lambda: lambda: process.memory_info().rss, "psutil")
         self._threads = self._try("threads", lambda: process.num_threads, "psutil")
-        count = process.num_handles if sys.platform == "win32" else process.num_fds
+        count = getattr(process, "num_handles", None) or process.num_fds
         self._open_fds = self._try("fds", lambda: count, "psutil")
         self._children = self._try("children", lambda: lambda: len(process.children()), "psutil")
         heap_info = getattr(psutil, "heap_info", None)

@@ -5,7 +5,7 @@
 
 Two debts come with it. A reference cycle among frozen objects is not freed until
 :meth:`Boundary.collect_all`. And a test that calls ``gc.collect()`` itself must find the collector
-as it left it: such explicit collections are seen through ``gc.callbacks`` and run on the whole heap.
+as it left it: such collections are seen through ``gc.callbacks`` and run on the whole heap.
 """
 
 from __future__ import annotations
@@ -230,12 +230,14 @@ _MODULE = type.__dict__["__module__"].__get__
 def type_name(kind: type) -> str:
     """``module.QualName`` of a type; builtins without their module. Runs no user code."""
     name = _QUALNAME(kind)
+    if type(name) is not str:  # a subclass of str may have a __format__ of its own
+        name = "?"
     try:
         module = _MODULE(kind)
     except AttributeError:
         module = None
     if type(module) is not str or module == "builtins":
-        return name if type(name) is str else "?"
+        return name
     return f"{module}.{name}"
 
 

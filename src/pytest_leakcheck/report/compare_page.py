@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -104,7 +105,7 @@ def _totals(comparison: Comparison) -> list[tuple[str, list[TotalView]]]:
 
 
 def _bars(rows: list[changes.TotalRow]) -> list[TotalView]:
-    most = max((row.confirmed for row in rows), default=0.0)
+    most = max((row.confirmed for row in rows if isfinite(row.confirmed)), default=0.0)
     return [
         TotalView(
             state=row.state,

@@ -252,7 +252,7 @@ def _site(site: Site) -> Place:
     allocations = f" in {plural(site.blocks, 'allocation')}" if site.blocks else ""
     return Place(
         where=f"{site.file}{line}",
-        what=site.function + (" (native)" if site.native else ""),
+        what=f"{site.function} {'(native)' if site.native else ''}".strip(),
         size=f"{size(site.bytes)}{allocations} per run",
         stack=tuple(site.stack),
     )

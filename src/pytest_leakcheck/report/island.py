@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Literal, TypeAlias
 
 from pytest_leakcheck.report.text import visible
@@ -52,8 +52,7 @@ def _packed(column: Column) -> dict[str, Any]:
         words: dict[str, int] = {}
         codes = [words.setdefault(str(value), len(words)) for value in column.values]
         return {"words": [visible(word) for word in words], "codes": codes}
-    decimals = DECIMALS[column.kind]
-    return {"numbers": [_number(value, decimals) for value in column.values]}
+    return {"numbers": _numbers(column.values, DECIMALS[column.kind])}
 
 
 def _packed_ids(nodeids: Iterable[str]) -> dict[str, Any]:
@@ -67,8 +66,13 @@ def _packed_ids(nodeids: Iterable[str]) -> dict[str, Any]:
     return {"files": list(files), "codes": codes, "names": names}
 
 
-def _number(value: float | None, decimals: int) -> float | int | None:
-    if value is None or not math.isfinite(value):
-        return None
-    rounded = round(float(value), decimals)
-    return int(rounded) if rounded == int(rounded) else rounded
+def _numbers(values: Iterable[float | None], decimals: int) -> list[float | None]:
+    found: list[float | None] = []
+    for value in values:
+        if value is None or not isfinite(value):
+            found.append(None)
+            continue
+        rounded = round(value, decimals)
+        whole = int(rounded)
+        found.append(whole if whole == rounded else rounded)
+    return found

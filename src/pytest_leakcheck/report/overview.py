@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from markupsafe import Markup
 
@@ -26,8 +27,10 @@ from pytest_leakcheck.report.text import (
     amount,
     count,
     growth_words,
+    is_fixture,
     plural,
     seconds,
+    short_name,
     signal_name,
     size,
     visible,
@@ -45,15 +48,15 @@ MOST_FIXTURES = 60
 
 def run_sentence(judged: JudgedRun) -> str:
     """The verdict of a run in one sentence: its title."""
-    tests = len(judged.tests)
     counts = verdict_counts(judged)
-    if not tests:
+    everything = subjects(judged)
+    if not judged.tests:
         return "No test was measured"
-    if counts["not judged"] == tests:
-        return f"None of {plural(tests, 'test')} could be judged"
+    if counts["not judged"] == len(judged.tests):
+        return f"None of {everything} could be judged"
     if not counts["leak"]:
-        return _no_leak_sentence(tests, counts)
-    leaking = f"{count(counts['leak'])} of {plural(tests, 'test')}"
+        return _no_leak_sentence(everything, counts)
+    leaking = f"{count(counts['leak'])} of {everything}"
     if not judged.causes:
         return f"{leaking} {_leak(counts['leak'])}; no cause was found"
     worst = judged.causes[0]
@@ -61,14 +64,20 @@ def run_sentence(judged: JudgedRun) -> str:
     return f"{causes}; the worst by {growth_words(worst.slopes, limit=3)} per run"
 
 
-def _no_leak_sentence(tests: int, counts: Counter[VerdictName]) -> str:
+def subjects(judged: JudgedRun) -> str:
+    """``2,111 tests``; ``2,113 tests and fixtures`` where fixtures were judged as well."""
+    many = "tests and fixtures" if any(is_fixture(t.nodeid) for t in judged.tests) else "tests"
+    return plural(len(judged.tests), "test", many)
+
+
+def _no_leak_sentence(everything: str, counts: Counter[VerdictName]) -> str:
     rest = []
     if counts["unconfirmed"]:
         rest.append(f"{count(counts['unconfirmed'])} grew and could not be confirmed")
     if counts["not judged"]:
         rest.append(f"{count(counts['not judged'])} could not be judged")
     found = "confirmed" if counts["unconfirmed"] else "found"
-    sentence = f"No leak {found} in {plural(tests, 'test')}"
+    sentence = f"No leak {found} in {everything}"
     return f"{sentence}: {', '.join(rest)}" if rest else sentence
 
 
@@ -175,8 +184,7 @@ def _curve(worker: str, records: Sequence[TestRecord], top: float) -> Curve:
     values = [_rss(record) for record in records]
     rises = [later - earlier for earlier, later in itertools.pairwise(values)]
     steps = [float(records[0].growth.rss_bytes or 0), *rises]
-    steep = sorted(range(len(steps)), key=lambda at: (-steps[at], at))[:STEEPEST]
-    steep = sorted(at for at in steep if steps[at] > 0)
+    steep = sorted(_steepest(steps))
     spots = [svg.Spot(at, number) for number, at in enumerate(steep, 1)]
     label = (
         f"Memory of {visible(worker)} over {plural(len(values), 'test')}: "
@@ -192,6 +200,18 @@ def _curve(worker: str, records: Sequence[TestRecord], top: float) -> Curve:
         ],
         rows=_tenths(values),
     )
+
+
+def _steepest(steps: Sequence[float]) -> list[int]:
+    """Positions of the steepest steps, so far apart that their numbers can be read."""
+    apart = len(steps) / (3 * STEEPEST)
+    chosen: list[int] = []
+    for at in sorted(range(len(steps)), key=lambda at: (-steps[at], at)):
+        if len(chosen) == STEEPEST or steps[at] <= 0:
+            break
+        if all(abs(at - other) >= apart for other in chosen):
+            chosen.append(at)
+    return chosen
 
 
 def _tenths(values: Sequence[float]) -> list[tuple[str, str, str]]:
@@ -279,13 +299,18 @@ def fixtures_table(run: Run) -> Table | None:
     if not grouped:
         return None
     sums = {name: add(record.growth for record in records) for name, records in grouped.items()}
-    seen = [s for s in FIXTURE_SIGNALS if any(s in found for found in sums.values())]
+    # A signal in which no fixture moved would be two columns of zeros.
+    seen = [s for s in FIXTURE_SIGNALS if any(getattr(r.growth, s) for r in _all(grouped))]
     table = Table(["fixture", "scope", "set up", "finalised"])
-    table.heads.extend(f"{signal_name(s)}: {part}" for s in seen for part in ("set-up", "balance"))
+    table.heads.extend(f"{short_name(s)}: {part}" for s in seen for part in ("set-up", "balance"))
     worst = sorted(sums, key=lambda name: (-abs(sums[name].get("heap_bytes", 0)), name))
     for name in worst[:MOST_FIXTURES]:
         table.rows.append(_fixture_row(name, grouped[name], seen))
     return table
+
+
+def _all(grouped: Mapping[Any, Sequence[FixtureRecord]]) -> Iterator[FixtureRecord]:
+    return itertools.chain.from_iterable(grouped.values())
 
 
 def _fixture_row(
@@ -307,7 +332,7 @@ def _fixture_row(
 
 def measured_rows(info: RunInfo) -> list[tuple[str, str]]:
     """Each signal and where it came from, or why it was not seen."""
-    named = {signal: signal_name(signal) for signal in SIGNALS}
+    named = {signal: signal_name(signal) for signal in SIGNALS} | {"peak_bytes": "peak RSS"}
     return [(named.get(name, visible(name)), visible(how)) for name, how in info.probes.items()]
 
 

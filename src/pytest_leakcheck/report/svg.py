@@ -5,6 +5,7 @@ Every chart carries its numbers as text (``aria-label``) and takes its colours f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ def repeats(values: Sequence[float], label: str) -> Markup:
 
 def bar(value: float, most: float, label: str, *, width: int = 220) -> Markup:
     """One horizontal bar: ``value`` of ``most``."""
-    long = 0 if most <= 0 else max(value, 0) / most * width
+    long = max(value, 0) / most * width if most > 0 and math.isfinite(value) else 0
     return Markup(
         '<svg class="bar" role="img" width="{w}" height="12" viewBox="0 0 {w} 12"'
         ' fill="currentColor" aria-label="{label}"><rect width="{w}" height="12" opacity=".12"/>'

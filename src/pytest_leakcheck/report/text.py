@@ -50,6 +50,7 @@ _HOMES = re.compile(
     r"(?:/home/[^/\s'\":;,]+|/Users/[^/\s'\":;,]+|(?<![\w.~-])/root(?=/|\b)"
     r"|[A-Za-z]:[\\/]+Users[\\/]+[^\\/\s'\":;,]+)"
 )
+_FIXTURE = re.compile(r"::[^:]* \[\w+ fixture\]$")
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff"
     "\ud800-\udfff]"
@@ -180,13 +181,17 @@ def shorten(text: str, width: int) -> str:
 
 def hide_home(text: str) -> str:
     """Home directories become ``~``: a report is passed on."""
-    return _HOMES.sub("~", text)
+    # The pattern is slow, and a page may have 100,000 names.
+    if "/home/" in text or "Users" in text or "/root" in text:
+        return _HOMES.sub("~", text)
+    return text
 
 
 def visible(text: str) -> str:
     """Home directories hidden, and control, direction-changing and lone surrogate characters
     written as escapes, so that a hostile name can change neither a page nor a terminal."""
-    return _UNSAFE.sub(_escape, hide_home(text))
+    shown = hide_home(text)
+    return shown if shown.isascii() and shown.isprintable() else _UNSAFE.sub(_escape, shown)
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -201,8 +206,13 @@ def quote(nodeid: str) -> str:
 
 
 def reproduce(nodeid: str) -> str:
-    """The command that measures one test again."""
-    return f"pytest --leakcheck {quote(visible(nodeid))}"
+    """The command that measures one test again; of a fixture, the file that defines it."""
+    return f"pytest --leakcheck {quote(_FIXTURE.sub('', visible(nodeid)))}"
+
+
+def is_fixture(nodeid: str) -> bool:
+    """Whether a verdict is of a wider fixture that was judged in its own name."""
+    return _FIXTURE.search(nodeid) is not None
 
 
 def when(created: str) -> str:

@@ -90,7 +90,7 @@ def cause_lines(summary: CauseSummary, tree: Tree = ASCII, width: int = 100) -> 
     if cause.sites:
         lines.append("  Allocated at:")
         lines += [
-            f"    {site_name(site)} {visible(site.function)}, {size(site.bytes)} per run"
+            f"    {site_name(site)}, {size(site.bytes)} per run"
             for site in cause.sites[:MOST_SITES]
         ]
     lines.append(f"  {known_sentence(cause)}")
@@ -103,8 +103,9 @@ def cause_lines(summary: CauseSummary, tree: Tree = ASCII, width: int = 100) -> 
 
 
 def site_name(site: Site) -> str:
-    """``src/app/cache.py:12``; without a line where there is none."""
-    return visible(f"{site.file}:{site.line}" if site.line else site.file)
+    """``src/app/cache.py:12 remember``; without a line or function where there is none."""
+    place = f"{site.file}:{site.line}" if site.line else site.file
+    return visible(f"{place} {site.function}".rstrip())
 
 
 def known_sentence(cause: Cause) -> str:

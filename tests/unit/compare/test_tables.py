@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "report"))
 
 import samples
+
 from pytest_leakcheck.compare import tables
 from pytest_leakcheck.compare.comparison import Comparison, compare_runs
 from pytest_leakcheck.compare.environment import ABSENT
@@ -34,7 +36,7 @@ def three() -> Comparison:
     )
 
 
-def row(table: pd.DataFrame, column: str, value: str) -> pd.Series:  # type: ignore[type-arg]
+def row(table: pd.DataFrame, column: str, value: str) -> pd.Series[Any]:
     """The one row whose column has this value."""
     found = table[table[column] == value]
     assert len(found) == 1
@@ -94,7 +96,7 @@ def test_causes_are_marked_and_worst_first(three: Comparison) -> None:
         samples.CACHE.fingerprint: "worse",
     }
     registry = row(causes, "fingerprint", samples.REGISTRY.fingerprint)
-    assert (registry["before.tests"], registry["guide.tests"], registry["real.tests"]) == (24, 24, 0)
+    assert [registry[f"{label}.tests"] for label in ("before", "guide", "real")] == [24, 24, 0]
     assert registry["before.total.fds"] == 12 * 24
     assert registry["guide.mark"] == "same"
 

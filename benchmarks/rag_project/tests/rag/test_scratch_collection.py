@@ -10,12 +10,14 @@ from tests import corpus
 
 pytestmark = [pytest.mark.store, pytest.mark.leak("deleted-collection")]
 
+# Words of the corpus: Chroma's index is approximate and may miss a chunk unlike all others.
+FACT = "Prune the tomato seedling, mulch the greenhouse soil."
 PAGES = {
-    "a.md": "# Volcano\n\nLava cools to basalt.",
-    "a.html": "<h1>Volcano</h1><p>Lava cools to basalt.",
-    "a.csv": "topic,fact\nVolcano,Lava cools to basalt.\n",
-    "a.json": '{"volcano": {"fact": "Lava cools to basalt."}}',
-    "a.txt": "Volcano\n=======\n\nLava cools to basalt.\n",
+    "a.md": f"# Tomato\n\n{FACT}",
+    "a.html": f"<h1>Tomato</h1><p>{FACT}",
+    "a.csv": f'topic,fact\nTomato,"{FACT}"\n',
+    "a.json": f'{{"tomato": {{"fact": "{FACT}"}}}}',
+    "a.txt": f"Tomato\n======\n\n{FACT}\n",
 }
 
 
@@ -29,20 +31,20 @@ def test_pages_of_every_format_are_found(scratch_store: ChromaVectorStore, sourc
     """From a page to a hit, with nothing replaced."""
     assert pipeline(scratch_store).index(PAGES[source], source) == 1
 
-    (hit,) = scratch_store.query(HashEmbedder().embed("lava basalt"), k=1)
+    (hit,) = scratch_store.query(HashEmbedder().embed(FACT), k=1)
     assert hit.chunk.source == source
-    assert "Lava cools to basalt." in hit.chunk.text
+    assert FACT in hit.chunk.text
 
 
 @pytest.mark.parametrize("times", [2, 4])
 def test_indexing_again_replaces_a_source(scratch_store: ChromaVectorStore, times: int) -> None:
     """However often a page is indexed, it is there once."""
     for number in range(times):
-        pipeline(scratch_store).index(f"# Volcano\n\nVersion {number}.", "a.md")
+        pipeline(scratch_store).index(f"# Tomato\n\n{FACT} Version {number}.", "a.md")
 
     assert scratch_store.count() == corpus.SIZE + 1
-    (hit,) = scratch_store.query(HashEmbedder().embed("volcano version"), k=1)
-    assert hit.chunk.text == f"Version {times - 1}."
+    (hit,) = scratch_store.query(HashEmbedder().embed(FACT), k=1)
+    assert hit.chunk.text == f"{FACT} Version {times - 1}."
 
 
 @pytest.mark.parametrize("source", sorted(f"{topic}.md" for topic in corpus.TOPICS))

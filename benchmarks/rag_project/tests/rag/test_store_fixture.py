@@ -64,17 +64,17 @@ def test_chunks_are_deleted_by_id(vector_store: ChromaVectorStore, count: int) -
 
 @pytest.mark.parametrize("count", [1, 25])
 def test_adding_again_replaces(vector_store: ChromaVectorStore, count: int) -> None:
-    """An id that exists gets the new text and vector."""
-    vector = HashEmbedder().embed("volcano lava crater")
+    """An id that exists gets the new text and source."""
     chunks = [
-        Chunk(id=chunk.id, text="A volcano.", source="geology.md")
+        Chunk(id=chunk.id, text="Out of print.", source="archive.md")
         for chunk in corpus.chunks()[:count]
     ]
-    vector_store.add(chunks, [vector] * count)
+    vector_store.add(chunks, corpus.vectors()[:count])
 
     assert vector_store.count() == corpus.SIZE
-    hits = vector_store.query(vector, k=count)
-    assert {hit.chunk.source for hit in hits} == {"geology.md"}
+    (hit,) = vector_store.query(corpus.vectors()[count - 1], k=1)
+    assert hit.chunk == chunks[-1]
+    assert vector_store.delete(source="archive.md") == count
 
 
 @pytest.mark.parametrize("heading", ["Part 1", "Part 2", "Part 3", "Part 4"])

@@ -242,7 +242,7 @@
       }
       const command = make("div", "command"), copy = make("button", "copy", "Copy");
       copy.type = "button";
-      const id = this.all[0].text(index).replaceAll("'", "'\"'\"'");
+      const id = this.all[0].text(index).replace(/::[^:]* \[\w+ fixture\]$/, "").replaceAll("'", "'\"'\"'");
       command.append(make("code", "", `pytest --leakcheck '${id}'`), copy);
       box.replaceChildren(list, command);
       box.hidden = false;

@@ -1,0 +1,87 @@
+"""The main job: measure the retrieval project in its three states and compare them.
+
+    python benchmarks/measure_subject.py            a selection of the tests, at full depth
+    python benchmarks/measure_subject.py --all      all 2,111 tests, by sweep and confirmation
+    python benchmarks/measure_subject.py --demo     a few tests; the pages kept in reports/demo/
+
+Writes runs to .leakcheck/ and tables and pages to reports/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pytest_leakcheck import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+SUBJECT = ROOT / "benchmarks" / "rag_project"
+STATES = ("before", "guide", "after")
+
+#: Every kind of leak in the project, its innocents, and some tests that do nothing wrong.
+SELECTION = (
+    "tests/test_converter_plain.py",
+    "tests/rag/test_store_fixture.py",
+    "tests/rag/test_module_store.py",
+    "tests/rag/test_scratch_collection.py",
+    "tests/rag/unit/test_audit.py",
+    "tests/rag/unit/test_started_patches.py",
+    "tests/rag/unit/test_llm_down.py",
+    "tests/rag/unit/test_innocents.py",
+)
+DEMO = (
+    "tests/rag/test_store_fixture.py",
+    "tests/rag/unit/test_audit.py",
+    "tests/rag/unit/test_started_patches.py",
+)
+
+
+def measure(state: str, runs: Path, words: list[str]) -> int:
+    """Run the project's tests in one state under ``--leakcheck``; pytest's exit status."""
+    command = [
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+        *("--leakcheck", f"--leakcheck-label={state}", f"--leakcheck-dir={runs}"),
+        "--leakcheck-env=RAG_STATE",
+        *words,
+    ]
+    environment = {**os.environ, "RAG_STATE": state}
+    return subprocess.run(command, cwd=SUBJECT, env=environment, check=False).returncode
+
+
+def main() -> int:
+    """Measure, compare, report. Fails when a suite failed or a table could not be made."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--all", action="store_true", help="all 2,111 tests")
+    parser.add_argument("--demo", action="store_true", help="a few tests, for reports/demo/")
+    parser.add_argument("--state", action="append", choices=STATES, help="only this state")
+    parser.add_argument("--workers", metavar="N", help="run under pytest-xdist with N workers")
+    options = parser.parse_args()
+    states = options.state or STATES
+    runs = ROOT / ".leakcheck"
+    out = ROOT / "reports" / ("demo" if options.demo else "")
+    if options.all:
+        words = ["--leakcheck-confirm-budget=1800"]
+    else:
+        words = ["--leakcheck-depth=full", *(DEMO if options.demo else SELECTION)]
+    if options.workers:
+        words += ["-n", options.workers]
+    worst = 0
+    for state in states:
+        start = time.monotonic()
+        print(f"== {state}", flush=True)
+        worst = max(worst, measure(state, runs, words))
+        print(f"== {state}: {time.monotonic() - start:.0f} s", flush=True)
+    commands = [["report", state, "--root", str(runs), "--out", str(out / f"{state}.html")] for state in states]
+    if len(states) > 1:
+        commands.insert(0, ["compare", *states, "--root", str(runs), "--out", str(out)])
+    for command in commands:
+        worst = max(worst, cli.main(command))
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

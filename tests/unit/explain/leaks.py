@@ -1,0 +1,37 @@
+"""Leaks in this process: what an action left, found as the measuring room finds it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+from pytest_leakcheck.explain.causes import explain_survivors
+from pytest_leakcheck.records import Cause
+
+
+def left_by(action: Callable[[], object], *, warm_ups: int = 2) -> list[Any]:
+    """The survivors of one run of the action, after some that fill caches."""
+    for _ in range(warm_ups):
+        action()
+    gc.collect()
+    gc.freeze()
+    try:
+        action()
+        gc.collect()
+        return gc.get_objects()
+    finally:
+        gc.unfreeze()
+
+
+def causes_of(action: Callable[[], object], **options: Any) -> list[Cause]:
+    """What a steady run of the action leaves, explained."""
+    survivors = left_by(action)
+    return explain_survivors(survivors, **options)
+
+
+def cause_of(action: Callable[[], object], **options: Any) -> Cause:
+    """The one cause, where there is only one."""
+    causes = causes_of(action, **options)
+    assert len(causes) == 1, [(c.head, c.holder) for c in causes]
+    return causes[0]

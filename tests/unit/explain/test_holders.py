@@ -1,0 +1,152 @@
+"""The search for holders on graphs of a few lines."""
+
+from __future__ import annotations
+
+import pytest
+from graphs import NEVER, Graph, graph, loose, root
+
+from pytest_leakcheck.explain.graph import ObjectGraph
+from pytest_leakcheck.explain.holders import find_holder, find_holders
+from pytest_leakcheck.explain.paths import Path, holder_line
+
+
+def line(path: Path | None) -> str:
+    assert path is not None
+    return holder_line(path.root.name, path.hops)
+
+
+def held(g: Graph, head: str, *ignore: str) -> str:
+    seam: ObjectGraph = g
+    return line(find_holder(seam, [g[head]], [id(g[name]) for name in ignore]))
+
+
+def test_the_holder_is_a_path_with_keys_collapsed() -> None:
+    g = graph(root("app").attr("cache").key("x").holds("Session"))
+    assert held(g, "Session") == "app.cache[*]"
+
+
+def test_the_shortest_path_wins() -> None:
+    g = graph(
+        root("far").attr("a").key(1).key(2).holds("Session"),
+        root("near").attr("pool").key(3).holds("Session"),
+    )
+    assert held(g, "Session") == "near.pool[*]"
+
+
+def test_the_harness_is_asked_last() -> None:
+    g = graph(
+        root("_pytest.runner", toll=1000).key("x").holds("Session"),
+        root("app").attr("a").key(1).key(2).key(3).holds("Session"),
+    )
+    assert held(g, "Session") == "app.a[*][*][*]"
+
+
+def test_the_harness_is_named_where_it_alone_holds() -> None:
+    g = graph(root("_pytest.runner", toll=1000).attr("items").key(0).holds("Session"))
+    assert held(g, "Session") == "_pytest.runner.items[*]"
+
+
+def test_barred_objects_are_no_holders() -> None:
+    g = graph(
+        root("pytest_leakcheck", toll=NEVER).key("x").holds("Session"),
+        root("app").attr("a").key(1).holds("Session"),
+    )
+    assert held(g, "Session") == "app.a[*]"
+
+
+def test_ignored_objects_are_no_holders() -> None:
+    g = graph(
+        root("list of survivors").key(0).holds("Session"),
+        root("app").attr("a").key(1).holds("Session"),
+    )
+    assert held(g, "Session", "list of survivors") == "app.a[*]"
+
+
+def test_the_module_under_test_comes_before_the_test_that_imports_it() -> None:
+    g = graph(
+        root("test_app", rank=1).attr("REG").holds("list", name="reg"),
+        root("zz_app").attr("REG").holds("list", name="reg").key(0).holds("Session"),
+    )
+    assert held(g, "Session") == "zz_app.REG[*]"
+
+
+def test_a_container_is_a_better_answer_than_an_attribute_that_is_replaced() -> None:
+    g = graph(
+        root("app").attr("last_call").holds("Call"),
+        root("app").attr("calls").key(0).holds("Call"),
+    )
+    assert held(g, "Call") == "app.calls[*]"
+
+
+def test_an_attribute_is_the_answer_where_nothing_else_is_near() -> None:
+    g = graph(root("app").attr("last_call").holds("Call"))
+    assert held(g, "Call") == "app.last_call"
+
+
+def test_an_aliased_home_is_worse_than_the_home() -> None:
+    g = graph(
+        root("asyncio").attr("logger").holds("logging.Manager", name="m"),
+        root("logging")
+        .attr("manager")
+        .holds("logging.Manager", name="m")
+        .attr("d")
+        .key(1)
+        .holds("L"),
+    )
+    assert held(g, "L") == "logging.manager.d[*]"
+
+
+def test_what_nothing_visible_refers_to_is_held_from_c() -> None:
+    g = graph(loose("list").key(0).holds("Callback"))
+    assert held(g, "Callback") == "(list held from C)[*]"
+
+
+def test_a_head_that_nothing_holds_names_itself() -> None:
+    g = graph(loose("method"))
+    assert line(find_holder(g, [g["loose method"]], ())) == "(method held from C)"
+
+
+def test_a_cycle_of_survivors_is_entered_by_the_member_that_is_held() -> None:
+    g = graph(
+        root("app").attr("registry").key("p").holds("System"),
+        loose("Part").attr("system").holds("System").attr("part").holds("Part", name="loose Part"),
+    )
+    path = find_holder(g, [g["loose Part"], g["System"]], ())
+    assert line(path) == "app.registry[*]"
+    assert path is not None
+    assert path.head is g["System"]
+
+
+def test_several_heads_share_one_walk() -> None:
+    g = graph(
+        root("app").attr("a").key(1).holds("A"),
+        root("app").attr("b").key(1).holds("B"),
+    )
+    paths = find_holders(g, [[g["A"]], [g["B"]]], ())
+    assert [line(p) for p in paths] == ["app.a[*]", "app.b[*]"]
+    assert g.asked[0] == ["A", "B"]
+
+
+def test_a_walk_that_fans_out_ends_in_a_forward_walk() -> None:
+    wide = [root("app").attr("hub").key(n).attr("x").holds("Session") for n in range(5)]
+    g = graph(*wide)
+    path = find_holders(g, [[g["Session"]]], (), width=3)[0]
+    assert line(path) == "app.hub[*].x"
+    assert len(g.asked) == 1, "the level of five holders is not searched backwards"
+
+
+def test_time_that_is_up_ends_in_a_forward_walk() -> None:
+    g = graph(root("app").attr("a").key(1).key(2).holds("Session"))
+    ticks = iter(range(10_000))
+    path = find_holders(g, [[g["Session"]]], (), clock=lambda: next(ticks), budget_s=0)[0]
+    assert line(path) == "app.a[*][*]"
+    assert g.asked == []
+
+
+@pytest.mark.parametrize("length", [4, 40])
+def test_a_path_down_a_linked_list_has_one_length(length: int) -> None:
+    chain = root("app").attr("head").holds("Node", name="node 0")
+    for number in range(1, length):
+        chain = chain.attr("next").holds("Node", name=f"node {number}")
+    g = graph(chain)
+    assert held(g, f"node {length - 1}") == "app.head.next…"

@@ -1,0 +1,294 @@
+"""Which tests of a sweep are repeated, and which of them stand for the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_leakcheck.judge.suspects import (
+    DISTURBED,
+    Suspect,
+    choose_witnesses,
+    find_fixture_suspects,
+    find_suspects,
+    signature,
+    sweep_floor,
+)
+from pytest_leakcheck.records import FixtureRecord, Growth, Reading, TestRecord
+from pytest_leakcheck.settings import Thresholds
+
+QUICK = settings(max_examples=60, deadline=None)
+LIMITS = Thresholds()
+
+
+def swept(nodeid: str = "t.py::test", growth: Growth | None = None, **changes: Any) -> TestRecord:
+    """One test's account; quiet unless said otherwise."""
+    plain: dict[str, Any] = {
+        "nodeid": nodeid,
+        "index": 0,
+        "outcome": "passed",
+        "duration_s": 0.1,
+        "reading": Reading(at_s=1.0),
+        "growth": quiet() if growth is None else growth,
+    }
+    return TestRecord(**{**plain, **changes})
+
+
+def quiet(**changes: int | None) -> Growth:
+    """What the median test of a suite leaves: pytest's own share."""
+    resources = dict.fromkeys(("fds", "threads", "children"), 0)
+    plain = {"rss_bytes": 0, "heap_bytes": 700, "blocks": 32, "survivors": 0, **resources}
+    return Growth(**{**plain, **changes})
+
+
+def suite(*odd: TestRecord, size: int = 20) -> list[TestRecord]:
+    """Quiet tests with a few odd ones among them."""
+    return [*(swept(f"t.py::quiet[{n}]") for n in range(size)), *odd]
+
+
+def found(*odd: TestRecord) -> list[str]:
+    """Node ids of the suspects of a suite."""
+    return [s.nodeid for s in find_suspects(suite(*odd), LIMITS)]
+
+
+def signed(test: TestRecord) -> str:
+    """A test's signature in a quiet suite."""
+    return signature(test, sweep_floor(suite(), LIMITS))
+
+
+# --- suspects ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("signal", "value", "word"),
+    [
+        ("survivors", 1, "1 objects survive it"),
+        ("heap_bytes", 700 + 1025, "the C heap grew by 1725 bytes"),
+        ("blocks", 32 + 9, "41 Python blocks stay"),
+        ("fds", 1, "1 file descriptors stay"),
+        ("threads", 2, "2 threads stay"),
+        ("children", 1, "1 child processes stay"),
+    ],
+)
+def test_each_signal_alone_makes_a_suspect(signal: str, value: int, word: str) -> None:
+    """One signal beyond the floor is reason enough for repeats, and is told in words."""
+    test = swept("t.py::odd", quiet(**{signal: value}))
+    (suspect,) = find_suspects(suite(test), LIMITS)
+    assert suspect.nodeid == "t.py::odd"
+    assert suspect.why == word
+
+
+@pytest.mark.parametrize(
+    ("signal", "value"),
+    [("heap_bytes", 700 + 1024), ("blocks", 32 + 8), ("rss_bytes", 10**9), ("fds", -1)],
+)
+def test_what_is_at_the_floor_is_no_suspect(signal: str, value: int) -> None:
+    """At the limit, falling, or seen by RSS alone: not worth a repeat."""
+    assert found(swept("t.py::odd", quiet(**{signal: value}))) == []
+
+
+def test_a_signal_that_is_not_seen_here_accuses_nobody() -> None:
+    """``None`` is not growth, for one test or for all."""
+    assert found(swept("t.py::odd", Growth())) == []
+    assert find_suspects([swept(growth=Growth())], LIMITS) == []
+    assert find_suspects([], LIMITS) == []
+
+
+@pytest.mark.parametrize("outcome", ["failed", "error", "skipped", "xfailed", "xpassed"])
+def test_only_passed_tests_are_repeated(outcome: Any) -> None:
+    """A failed test's traceback keeps its locals; that is no leak of its own."""
+    assert found(swept("t.py::odd", quiet(survivors=50), outcome=outcome)) == []
+
+
+@pytest.mark.parametrize("note", sorted(DISTURBED))
+def test_disturbed_tests_are_not_repeated(note: str) -> None:
+    """A test that forks or handles the collector's line itself cannot be read."""
+    assert found(swept("t.py::odd", quiet(survivors=50), notes=[note])) == []
+
+
+def test_a_note_that_disturbs_nothing_does_not_excuse() -> None:
+    """Other notes leave the suspicion."""
+    assert found(swept("t.py::odd", quiet(survivors=50), notes=["tracer-taken"])) == ["t.py::odd"]
+
+
+def test_a_restless_suite_raises_its_own_limit() -> None:
+    """Where ordinary tests differ by kilobytes, a kilobyte is no reason."""
+    restless = [swept(f"t.py::a[{n}]", quiet(heap_bytes=n * 1000)) for n in range(20)]
+    odd = swept("t.py::odd", quiet(heap_bytes=25_000))
+    assert find_suspects([*restless, odd], LIMITS) == []
+    assert found(odd) == ["t.py::odd"]
+
+
+def test_most_tests_leaking_does_not_hide_objects() -> None:
+    """The floor covers the signals that pytest moves, never survivors."""
+    tests = [swept(f"t.py::a[{n}]", quiet(survivors=3)) for n in range(9)]
+    assert len(find_suspects(tests, LIMITS)) == 9
+
+
+# --- signatures ----------------------------------------------------------------------------------
+
+
+def test_tests_that_leave_the_same_types_share_a_signature() -> None:
+    """Over the whole suite, and whatever builtins lie beside them."""
+    one = swept("a.py::x", quiet(survivors=2), types={"app.Client": 1, "dict": 1})
+    other = swept("b.py::y", quiet(survivors=9), types={"app.Client": 4, "list": 5})
+    assert signed(one) == signed(other)
+
+
+def test_other_types_are_another_signature() -> None:
+    """A different class is a different cause, in the same test even."""
+    one = swept("a.py::x", quiet(survivors=1), types={"app.Client": 1})
+    other = swept("a.py::x", quiet(survivors=1), types={"app.Server": 1})
+    assert signed(one) != signed(other)
+
+
+@pytest.mark.parametrize("signal", ["fds", "threads", "children"])
+def test_resources_tell_signatures_apart(signal: str) -> None:
+    """The same types with a descriptor more are another way to leak."""
+    one = swept("a.py::x", quiet(), types={"app.Client": 1})
+    other = swept("a.py::x", quiet(**{signal: 3}), types={"app.Client": 1})
+    assert signed(one) != signed(other)
+
+
+def test_without_a_telling_type_only_one_function_is_grouped() -> None:
+    """Builtins alone say little: parametrised cases are grouped, other functions are not."""
+    grew = quiet(blocks=100)
+    assert signed(swept("a.py::x[1]", grew)) == signed(swept("a.py::x[2]", grew))
+    assert signed(swept("a.py::x[1]", grew)) != signed(swept("a.py::y[1]", grew))
+
+
+def test_the_magnitude_of_native_growth_tells_nameless_signatures_apart() -> None:
+    """Without a type a kilobyte and five megabytes are not the same cause; 5.0 and 5.3 MB are."""
+
+    def heavy(size: int, types: dict[str, int]) -> str:
+        return signed(swept("a.py::x", quiet(heap_bytes=size), types=types))
+
+    assert heavy(5_000_000, {}) == heavy(5_300_000, {})
+    assert heavy(5_000_000, {}) != heavy(5_000, {})
+    assert heavy(5_000_000, {"app.Client": 1}) == heavy(5_000, {"app.Client": 1})
+
+
+def test_the_interpreters_own_types_tell_nothing() -> None:
+    """A weak reference or an enum beside two leaks does not make them one."""
+    one = swept("a.py::x", quiet(survivors=1), types={"weakref.ReferenceType": 1})
+    other = swept("a.py::y", quiet(survivors=1), types={"weakref.ReferenceType": 1})
+    assert signed(one) != signed(other)
+
+
+# --- witnesses -----------------------------------------------------------------------------------
+
+
+def suspect(nodeid: str, weight: float = 1.0, signature: str = "s") -> Suspect:
+    """A suspect of one signature."""
+    return Suspect(nodeid=nodeid, signature=signature, weight=weight, why="grew")
+
+
+def test_the_heaviest_is_the_first_witness() -> None:
+    """Order of the run does not matter, weight does."""
+    chosen = choose_witnesses([suspect("a.py::x", 1), suspect("a.py::y", 9)], 1)
+    assert [s.nodeid for s in chosen["s"]] == ["a.py::y"]
+
+
+def test_witnesses_come_from_other_files_first() -> None:
+    """Three heavy tests of one file leave room for lighter ones elsewhere."""
+    group = [suspect(f"a.py::x{n}", 100 - n) for n in range(5)]
+    group += [suspect("b.py::y", 2), suspect("c.py::z", 1)]
+    chosen = choose_witnesses(group, 3)["s"]
+    assert [s.nodeid for s in chosen] == ["a.py::x0", "b.py::y", "c.py::z"]
+
+
+def test_in_one_file_other_functions_come_first() -> None:
+    """Parametrised cases of one function are the last choice."""
+    group = [suspect(f"a.py::x[{n}]", 100 - n) for n in range(5)] + [suspect("a.py::y", 1)]
+    chosen = choose_witnesses(group, 3)["s"]
+    assert [s.nodeid for s in chosen] == ["a.py::x[0]", "a.py::y", "a.py::x[1]"]
+
+
+@QUICK
+@given(
+    nodeids=st.lists(
+        st.builds("{}.py::{}[{}]".format, *[st.integers(0, 3)] * 3), unique=True, max_size=20
+    ),
+    most=st.integers(1, 5),
+)
+def test_every_group_sends_as_many_as_it_may(nodeids: list[str], most: int) -> None:
+    """Never more than asked for, never fewer than there are, none twice."""
+    group = [suspect(nodeid, signature=nodeid[0]) for nodeid in nodeids]
+    for name, chosen in choose_witnesses(group, most).items():
+        size = sum(s.signature == name for s in group)
+        assert len(chosen) == len({s.nodeid for s in chosen}) == min(most, size)
+
+
+# --- wider fixtures ------------------------------------------------------------------------------
+
+
+def moved(phase: Any, growth: Growth, instance: int = 1, **changes: Any) -> FixtureRecord:
+    """A wider fixture's set-up or finaliser."""
+    plain: dict[str, Any] = {
+        "fixture": "db",
+        "scope": "module",
+        "where": "t.py",
+        "nodeid": "t.py::a",
+    }
+    return FixtureRecord(phase=phase, growth=growth, instance=instance, **{**plain, **changes})
+
+
+def accused(*records: FixtureRecord) -> list[str]:
+    """Names of the fixture suspects."""
+    return [s.name for s in find_fixture_suspects(records, LIMITS)]
+
+
+BIG = quiet(heap_bytes=5_000_000)
+
+
+def test_a_fixture_that_keeps_what_it_took_is_a_suspect() -> None:
+    """Its name stands for it, and the test that sets it up runs it again."""
+    (kept,) = find_fixture_suspects([moved("setup", BIG), moved("finalise", quiet())], LIMITS)
+    assert kept.name == "t.py::db [module fixture]"
+    assert kept.nodeid == "t.py::a"
+    assert kept.balance.heap_bytes == 5_000_700
+
+
+def test_a_fixture_that_gives_back_is_none() -> None:
+    """Growth at set-up less what the finaliser freed is what counts."""
+    assert accused(moved("setup", BIG), moved("finalise", quiet(heap_bytes=-4_999_000))) == []
+
+
+@pytest.mark.parametrize("signal", ["fds", "threads", "children"])
+def test_one_resource_kept_is_enough(signal: str) -> None:
+    """Descriptors, threads and children are exact."""
+    kept = moved("setup", quiet(**{signal: 1})), moved("finalise", quiet())
+    assert accused(*kept) == ["t.py::db [module fixture]"]
+
+
+def test_a_fixture_still_up_is_not_accused() -> None:
+    """Without a finaliser seen there is no balance."""
+    assert accused(moved("setup", BIG)) == []
+    assert accused(moved("finalise", BIG)) == []
+
+
+def test_session_fixtures_live_as_long_as_the_run() -> None:
+    """What they keep is no growth from test to test."""
+    records = [moved(phase, BIG, scope="session") for phase in ("setup", "finalise")]
+    assert accused(*records) == []
+
+
+def test_a_fixture_is_accused_once() -> None:
+    """Set up by ten modules or classes, it is repeated once."""
+    records = [moved(phase, BIG, instance=n) for n in range(10) for phase in ("setup", "finalise")]
+    assert accused(*records) == ["t.py::db [module fixture]"]
+
+
+def test_a_parametrised_fixture_pairs_by_instance() -> None:
+    """Interleaved set-ups and finalisers are matched by their instance."""
+    freed = quiet(heap_bytes=-5_000_000)
+    records = [
+        moved("setup", BIG, 1),
+        moved("setup", quiet(), 2, fixture="other"),
+        moved("finalise", freed, 1),
+        moved("finalise", quiet(), 2, fixture="other"),
+    ]
+    assert accused(*records) == []

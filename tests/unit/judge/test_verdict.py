@@ -1,0 +1,694 @@
+"""The rule: readings → verdict, with its reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_leakcheck.journal import Run
+from pytest_leakcheck.judge.verdict import (
+    Judgement,
+    Repeats,
+    grows_never,
+    judge_repeats,
+    judge_run,
+    repeat_slopes,
+    still_undecided,
+)
+from pytest_leakcheck.records import (
+    SCHEMA,
+    AssignRecord,
+    Cause,
+    CauseRecord,
+    Growth,
+    JudgedRun,
+    Late,
+    Phase,
+    Reading,
+    RepeatRecord,
+    RunInfo,
+    SkipRecord,
+    StartRecord,
+    TestRecord,
+    TestVerdict,
+    VerdictName,
+    add_growth,
+)
+from pytest_leakcheck.settings import Settings, Thresholds
+
+QUICK = settings(max_examples=60, deadline=None)
+LIMITS = Thresholds()
+QUIET: dict[str, int | None] = dict.fromkeys(
+    ("rss_bytes", "heap_bytes", "blocks", "survivors", "fds", "threads", "children"), 0
+)
+
+
+def repeat(
+    phase: Phase = "steady", number: int = 0, nodeid: str = "t.py::test", **values: Any
+) -> RepeatRecord:
+    """One repeat; quiet in every signal that is not given."""
+    told = {name: values.pop(name) for name in list(values) if name in Growth.__struct_fields__}
+    growth = Growth(python_bytes=told.pop("python_bytes", None), **{**QUIET, **told})
+    return RepeatRecord(nodeid=nodeid, phase=phase, number=number, growth=growth, **values)
+
+
+def steady(phase: Phase = "steady", **series: Sequence[int | None]) -> list[RepeatRecord]:
+    """Repeats from one series a signal."""
+    runs = len(next(iter(series.values())))
+    return [
+        repeat(phase, n, **{name: values[n] for name, values in series.items()})
+        for n in range(runs)
+    ]
+
+
+def traced(*left: int) -> list[RepeatRecord]:
+    """Runs under tracemalloc, with the bytes that stayed."""
+    return [repeat("traced", n, python_bytes=size) for n, size in enumerate(left)]
+
+
+def cause(holder: str = "app.CACHE[*]", **changes: Any) -> Cause:
+    """A cause of a leak."""
+    plain: dict[str, Any] = {"fingerprint": "0123456789ab", "kind": "held", "head": "app.Item"}
+    return Cause(**{**plain, "holder": holder, **changes})
+
+
+def judged(*args: Any, **changes: Any) -> Judgement:
+    """The judgement of some repeats."""
+    return judge_repeats(Repeats(*args, **changes), LIMITS)
+
+
+# --- the truth table -----------------------------------------------------------------------------
+
+HEAP_STEADY = [5000, 5200, 4900, 5100, 5000, 5050]
+HEAP_ERRATIC = [500, 90_000, 300, 4000, 60_000, 250]
+
+TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
+    # Exact signals: one is enough.
+    "objects": (
+        Repeats(steady(survivors=[2] * 6)),
+        "leak",
+        "grew on 6 of 6 repeats: +2 objects per run",
+    ),
+    "descriptors": (Repeats(steady(fds=[1] * 6)), "leak", "+1 file descriptors per run"),
+    "threads": (Repeats(steady(threads=[1, 2, 1])), "leak", "+1.3 threads per run"),
+    "children": (Repeats(steady(children=[1] * 6)), "leak", "+1 child processes per run"),
+    # Counts with noise: two that agree.
+    "blocks and heap": (
+        Repeats(steady(blocks=[3] * 6, heap_bytes=HEAP_ERRATIC)),
+        "leak",
+        "+3 Python blocks, +25,842 bytes of C heap per run",
+    ),
+    "blocks alone": (
+        Repeats(steady(blocks=[3] * 6)),
+        "unconfirmed",
+        "+3 Python blocks per run on each of 6 repeats, and no second signal agrees",
+    ),
+    "blocks and traced": (
+        Repeats(steady(blocks=[3] * 6), traced=traced(400, 420)),
+        "leak",
+        "+3 Python blocks, +410 bytes of Python memory per run",
+    ),
+    "blocks, traced once only": (
+        Repeats(steady(blocks=[3] * 6), traced=traced(400, 0)),
+        "unconfirmed",
+        "no second signal agrees",
+    ),
+    "blocks and a growing container": (
+        Repeats(steady(blocks=[3] * 6), causes=[cause(kind="container")]),
+        "leak",
+        "+3 Python blocks",
+    ),
+    "traced alone": (Repeats(steady(blocks=[0] * 6), traced=traced(400, 400)), "settles", ""),
+    # C heap alone: believed when steady, or when RSS follows.
+    "heap, steady": (Repeats(steady(heap_bytes=HEAP_STEADY)), "leak", "+5,042 bytes of C heap"),
+    "heap, steady, few runs": (
+        Repeats(steady(heap_bytes=HEAP_STEADY[:5])),
+        "unconfirmed",
+        "no second signal agrees",
+    ),
+    "heap, erratic": (Repeats(steady(heap_bytes=HEAP_ERRATIC)), "unconfirmed", "no second signal"),
+    "heap, erratic, RSS follows": (
+        Repeats(steady(heap_bytes=HEAP_ERRATIC, rss_bytes=[512 * 1024, 0, 0, 0, 0, 0])),
+        "leak",
+        "bytes of C heap per run",
+    ),
+    "heap, erratic, RSS moves little": (
+        Repeats(steady(heap_bytes=HEAP_ERRATIC, rss_bytes=[128 * 1024, 0, 0, 0, 0, 0])),
+        "unconfirmed",
+        "",
+    ),
+    "heap, erratic above the empty test": (
+        Repeats(
+            steady(heap_bytes=[10_500, 13_000, 10_300, 12_000, 14_000, 10_250]),
+            Growth(heap_bytes=10_000),
+        ),
+        "unconfirmed",
+        "no second signal",
+    ),
+    "heap within allocator noise": (
+        Repeats(steady(heap_bytes=[200, 150, 200, 190, 200, 180])),
+        "settles",
+        "no growth in 6 repeats",
+    ),
+    # Not on every repeat.
+    "objects now and then": (
+        Repeats(steady(survivors=[1, 0, 0, 1, 0, 0])),
+        "unconfirmed",
+        "objects grew on 2 of 6 repeats, by 2 in all",
+    ),
+    "objects once": (Repeats(steady(survivors=[1, 0, 0, 0, 0, 0])), "settles", "no growth"),
+    "objects come and go": (Repeats(steady(survivors=[1, -1, 1, -1])), "settles", "no growth"),
+    "nothing": (Repeats(steady(survivors=[0, 0, 0])), "settles", "no growth in 3 repeats"),
+    # pytest's own floor.
+    "as the empty test": (
+        Repeats(steady(blocks=[7] * 6, heap_bytes=[900] * 6), Growth(blocks=7, heap_bytes=900)),
+        "settles",
+        "",
+    ),
+    "beyond the empty test": (
+        Repeats(steady(blocks=[9] * 6, heap_bytes=[1900] * 6), Growth(blocks=7, heap_bytes=900)),
+        "leak",
+        "+2 Python blocks, +1,000 bytes of C heap per run",
+    ),
+    "an empty test that shrank adds nothing": (
+        Repeats(steady(survivors=[0] * 6), Growth(survivors=-4)),
+        "settles",
+        "",
+    ),
+    # RSS never alone.
+    "RSS alone": (Repeats(steady(rss_bytes=[10**8] * 12)), "settles", "no growth in 12 repeats"),
+    # Wider fixtures.
+    "held by a fixture": (
+        Repeats(steady(survivors=[4] * 6), release=steady("release", survivors=[0, 0])),
+        "held",
+        "released when its wider fixtures ended",
+    ),
+    "half of it released": (
+        Repeats(steady(survivors=[4] * 6), release=steady("release", survivors=[2, 2])),
+        "leak",
+        "",
+    ),
+    "objects released, descriptors not": (
+        Repeats(
+            steady(survivors=[4] * 6, fds=[1] * 6),
+            release=steady("release", survivors=[0, 0], fds=[1, 1]),
+        ),
+        "leak",
+        "",
+    ),
+    # The runner's own retention.
+    "kept by pytest": (
+        Repeats(steady(survivors=[2] * 6), causes=[cause("_pytest.python.Class._x[*]")]),
+        "settles",
+        "the test runner keeps it: _pytest.python.Class._x[*]",
+    ),
+    "kept by pytest and by the user": (
+        Repeats(steady(survivors=[2] * 6), causes=[cause("_pytest.x"), cause("app.CACHE[*]")]),
+        "leak",
+        "",
+    ),
+    # Repeats that do not pass.
+    "fails when run again": (
+        Repeats([repeat(survivors=5), repeat(number=1, survivors=5, outcome="failed")]),
+        "not judged",
+        "it does not pass when it runs again (failed)",
+    ),
+    "not repeated": (Repeats([]), "unconfirmed", "it was not repeated"),
+    # Late garbage.
+    "late garbage": (
+        Repeats([repeat(number=n, late=Late(objects=90, heap_bytes=70_000)) for n in range(3)]),
+        "late",
+        "90 objects wait for the cyclic collector after each run; nothing stays",
+    ),
+    "little late garbage": (
+        Repeats([repeat(number=n, late=Late(objects=90, heap_bytes=60_000)) for n in range(3)]),
+        "settles",
+        "",
+    ),
+    "late garbage beside a leak": (
+        Repeats([repeat(survivors=1, late=Late(objects=90, heap_bytes=10**6)) for _ in range(3)]),
+        "leak",
+        "",
+    ),
+    # A signal that is not seen.
+    "a signal missing once": (Repeats(steady(survivors=[1, None, 1])), "unconfirmed", ""),
+    "nothing seen at all": (
+        Repeats(steady(**{name: [None] * 3 for name in QUIET})),
+        "settles",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_recorded_readings_give_the_verdict(case: str) -> None:
+    """The truth table of the rule, with the words that a person reads."""
+    repeats, verdict, words = TABLE[case]
+    found = judge_repeats(repeats, LIMITS)
+    assert found.verdict == verdict, found.reason
+    assert words in found.reason
+
+
+# --- properties ----------------------------------------------------------------------------------
+
+counts = st.integers(-3, 3)
+sizes = st.integers(-5000, 5000)
+growths = st.builds(
+    Growth,
+    rss_bytes=st.integers(-(2**21), 2**21),
+    heap_bytes=sizes,
+    blocks=counts,
+    survivors=counts,
+    fds=counts,
+    threads=counts,
+    children=counts,
+)
+
+
+@st.composite
+def repeated(draw: st.DrawFn) -> Repeats:
+    """Any recorded repeats: growing or not, erratic or steady."""
+    leaning = draw(growths)
+    runs = [add_growth(draw(growths), leaning) for _ in range(draw(st.integers(1, 8)))]
+    released = draw(st.lists(growths, max_size=2))
+    return Repeats(
+        steady=[RepeatRecord(nodeid="t", phase="steady", number=0, growth=g) for g in runs],
+        null=draw(st.builds(Growth, heap_bytes=st.integers(0, 900), blocks=st.integers(0, 9))),
+        traced=traced(*draw(st.lists(st.integers(0, 900), max_size=2))),
+        release=[RepeatRecord(nodeid="t", phase="release", number=0, growth=g) for g in released],
+        causes=draw(st.sampled_from([(), (cause(),), (cause(kind="container"),)])),
+    )
+
+
+def lifted(growth: Growth, amount: Growth) -> Growth:
+    """A growth with a constant on top, also where it had no value."""
+    zero = msgspec.structs.replace(growth, **{n: getattr(growth, n) or 0 for n in QUIET})
+    return add_growth(zero, amount)
+
+
+@QUICK
+@given(
+    repeats=repeated(),
+    amount=st.builds(
+        Growth,
+        heap_bytes=st.integers(0, 10**6),
+        blocks=st.integers(0, 10**4),
+        survivors=st.integers(0, 100),
+        fds=st.integers(0, 9),
+        threads=st.integers(0, 9),
+        children=st.integers(0, 9),
+    ),
+)
+def test_what_the_empty_test_leaves_too_never_changes_the_verdict(
+    repeats: Repeats, amount: Growth
+) -> None:
+    """Adding a constant to the empty test and to every reading is no growth of the test."""
+
+    def on_top(records: Sequence[RepeatRecord]) -> list[RepeatRecord]:
+        return [msgspec.structs.replace(r, growth=lifted(r.growth, amount)) for r in records]
+
+    more = Repeats(
+        steady=on_top(repeats.steady),
+        null=lifted(repeats.null, amount),
+        traced=repeats.traced,
+        release=on_top(repeats.release),
+        causes=repeats.causes,
+    )
+    assert judge_repeats(more, LIMITS).verdict == judge_repeats(repeats, LIMITS).verdict
+
+
+@QUICK
+@given(
+    rss=st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=12),
+    growth=st.builds(
+        Growth,
+        heap_bytes=st.integers(-(10**6), LIMITS.noise_heap_bytes),
+        blocks=st.integers(-9, 0),
+        survivors=st.integers(-9, 0),
+        fds=st.integers(-9, 0),
+        threads=st.integers(-9, 0),
+        children=st.integers(-9, 0),
+    ),
+)
+def test_rss_never_decides_alone(rss: list[int], growth: Growth) -> None:
+    """Whatever RSS does, a test whose other signals do not grow is no leak."""
+    runs = [
+        RepeatRecord(
+            nodeid="t",
+            phase="steady",
+            number=n,
+            growth=msgspec.structs.replace(growth, rss_bytes=value),
+        )
+        for n, value in enumerate(rss)
+    ]
+    assert judged(runs).verdict == "settles"
+
+
+@QUICK
+@given(repeats=repeated(), rss=st.integers(-(2**40), 2**40))
+def test_rss_matters_to_heap_that_grows_alone_only(repeats: Repeats, rss: int) -> None:
+    """Where heap did not grow on every repeat, RSS changes no verdict."""
+    floor = repeats.null.heap_bytes or 0
+    if all((r.growth.heap_bytes or 0) - floor > LIMITS.noise_heap_bytes for r in repeats.steady):
+        return
+    moved = [
+        msgspec.structs.replace(r, growth=msgspec.structs.replace(r.growth, rss_bytes=rss))
+        for r in repeats.steady
+    ]
+    other = Repeats(moved, repeats.null, repeats.traced, repeats.release, repeats.causes)
+    assert judge_repeats(other, LIMITS).verdict == judge_repeats(repeats, LIMITS).verdict
+
+
+@QUICK
+@given(repeated(), st.randoms(use_true_random=False))
+def test_the_order_of_the_repeats_does_not_matter(repeats: Repeats, order: Any) -> None:
+    """The rule asks every repeat, not the last one."""
+    mixed = list(repeats.steady)
+    order.shuffle(mixed)
+    other = Repeats(mixed, repeats.null, repeats.traced, repeats.release, repeats.causes)
+    assert judge_repeats(other, LIMITS) == judge_repeats(repeats, LIMITS)
+
+
+@QUICK
+@given(repeated())
+def test_a_leak_grew_on_every_repeat(repeats: Repeats) -> None:
+    """No verdict of a leak where no signal grew each time."""
+    if judge_repeats(repeats, LIMITS).verdict != "leak":
+        return
+    assert any(
+        all(
+            (getattr(r.growth, name) or 0) > (getattr(repeats.null, name) or 0)
+            for r in repeats.steady
+        )
+        for name in ("survivors", "fds", "threads", "children", "blocks", "heap_bytes")
+    )
+
+
+# --- when to go on repeating ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("series", "never", "undecided"),
+    [
+        ({"survivors": [0, 0, 0]}, True, False),
+        ({"survivors": [1, 1, 1]}, False, False),
+        ({"survivors": [1, 0, 1]}, False, True),
+        ({"heap_bytes": [200, 0, 100]}, True, False),
+        ({"heap_bytes": [201, 0, 100]}, False, True),
+        ({"rss_bytes": [10**9, 0, 0]}, True, False),
+    ],
+)
+def test_repeats_go_on_while_a_signal_hesitates(
+    series: dict[str, list[int]], never: bool, undecided: bool
+) -> None:
+    """Growth on some repeats, but not on all, asks for more; none at all asks for no more."""
+    runs = steady(**series)
+    assert grows_never(runs, Growth(), LIMITS) == never
+    assert still_undecided(runs, Growth(), LIMITS) == undecided
+
+
+def test_slopes_are_told_for_signals_seen_each_time() -> None:
+    """A signal missing once has no slope; Python bytes come from the traced runs."""
+    repeats = Repeats(
+        steady(heap_bytes=[10, 30], fds=[1, None]), Growth(heap_bytes=5), traced(400, 600)
+    )
+    slopes = repeat_slopes(repeats)
+    assert slopes["heap_bytes"].per_run == 15
+    assert slopes["python_bytes"].per_run == 500
+    assert "fds" not in slopes
+
+
+# --- a whole run ---------------------------------------------------------------------------------
+
+
+def info() -> RunInfo:
+    """A run's description."""
+    return RunInfo(
+        schema=SCHEMA,
+        label="before",
+        created="2026-01-02T03:04:05Z",
+        argv=[],
+        rootdir="project",
+        settings=msgspec.to_builtins(Settings()),
+        python="3.11.7",
+        implementation="CPython",
+        platform="Linux",
+        machine="x86_64",
+        cpu_count=2,
+        memory_bytes=None,
+        packages={},
+        environment={},
+    )
+
+
+def swept(nodeid: str, survivors: int = 0, **changes: Any) -> TestRecord:
+    """One test's account."""
+    plain: dict[str, Any] = {
+        "index": 0,
+        "outcome": "passed",
+        "duration_s": 0.1,
+        "reading": Reading(at_s=1.0),
+        "growth": Growth(**{**QUIET, "survivors": survivors}),
+    }
+    return TestRecord(nodeid=nodeid, **{**plain, **changes})
+
+
+def a_run(*tests: TestRecord, **changes: Any) -> Run:
+    """A run of some tests in one process."""
+    return Run(folder=Path("run"), info=info(), tests=list(tests), **changes)
+
+
+def leaking(nodeid: str, survivors: int = 1) -> list[RepeatRecord]:
+    """Six repeats that leave objects."""
+    return [repeat("steady", n, nodeid, survivors=survivors) for n in range(6)]
+
+
+def assigned(*nodeids: str, signature: str = "s", witness: str = "") -> dict[str, AssignRecord]:
+    """Suspects of one signature, of which one is repeated."""
+    return {
+        nodeid: AssignRecord(nodeid=nodeid, signature=signature, witness=nodeid == witness)
+        for nodeid in nodeids
+    }
+
+
+def verdicts(judged_run: JudgedRun) -> dict[str, TestVerdict]:
+    """Verdicts by node id."""
+    return {test.nodeid: test for test in judged_run.tests}
+
+
+def test_a_quiet_test_is_clean() -> None:
+    """One run is enough where nothing stays."""
+    (test,) = judge_run(a_run(swept("t.py::a"))).tests
+    assert (test.verdict, test.basis) == ("clean", "one run")
+    assert test.reason == "nothing beyond pytest's own share stays"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [
+        ("failed", "its traceback keeps its locals"),
+        ("error", "its set-up or teardown failed"),
+        ("skipped", "it was skipped"),
+        ("xfailed", "it failed as expected"),
+        ("xpassed", "it was expected to fail and passed"),
+    ],
+)
+def test_a_test_that_did_not_pass_is_not_judged(outcome: Any, word: str) -> None:
+    """Whatever it left, and the reason says which way it went."""
+    (test,) = judge_run(a_run(swept("t.py::a", 99, outcome=outcome))).tests
+    assert test.verdict == "not judged"
+    assert word in test.reason
+    assert test.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("note", "word"),
+    [("forked", "it forks"), ("gc-frozen", "gc.freeze()"), ("gc-unfrozen", "gc.unfreeze()")],
+)
+def test_a_disturbed_test_is_not_judged(note: str, word: str) -> None:
+    """One sentence says what it did."""
+    (test,) = judge_run(a_run(swept("t.py::a", 99, notes=[note]))).tests
+    assert test.verdict == "not judged"
+    assert word in test.reason
+
+
+def test_a_suspect_that_was_not_repeated_stays_unconfirmed() -> None:
+    """At depth sweep, or when the budget ran out."""
+    (test,) = judge_run(a_run(swept("t.py::a", 3))).tests
+    assert (test.verdict, test.reason) == (
+        "unconfirmed",
+        "3 objects survive it; it was not repeated",
+    )
+
+
+def test_late_garbage_of_one_run_has_a_verdict_of_its_own() -> None:
+    """Nothing stays, but the peak is raised."""
+    late = Late(objects=500, heap_bytes=10**6)
+    (test,) = judge_run(a_run(swept("t.py::a", late=late))).tests
+    assert test.verdict == "late"
+
+
+def test_a_repeated_test_has_the_verdict_of_its_repeats() -> None:
+    """With its slopes, causes and each repeat's growth."""
+    found = CauseRecord(nodeid="t.py::a", cause=cause())
+    run = a_run(
+        swept("t.py::a", 3),
+        repeats={"t.py::a": leaking("t.py::a")},
+        causes={"t.py::a": [found]},
+    )
+    (test,) = judge_run(run).tests
+    assert (test.verdict, test.basis) == ("leak", "repeated")
+    assert test.fingerprints == ["0123456789ab"]
+    assert len(test.repeats) == 6
+    assert test.slopes["survivors"].per_run == 1
+
+
+def test_repeats_do_not_excuse_a_failure_in_the_sweep() -> None:
+    """The outcome in the suite comes first."""
+    run = a_run(swept("t.py::a", 3, outcome="failed"), repeats={"t.py::a": leaking("t.py::a")})
+    (test,) = judge_run(run).tests
+    assert test.verdict == "not judged"
+
+
+def test_a_suspect_that_could_not_be_repeated_says_why() -> None:
+    """The confirming process's own sentence is the reason."""
+    skip = SkipRecord(nodeid="t.py::a", reason="the process that repeated it was killed by SIGKILL")
+    run = a_run(swept("t.py::a", 3), skips={"t.py::a": skip})
+    (test,) = judge_run(run).tests
+    assert (test.verdict, test.reason) == ("not judged", skip.reason)
+
+
+def test_a_wider_fixture_is_judged_in_its_own_name() -> None:
+    """It stands among the tests under its name."""
+    name = "t.py::db [module fixture]"
+    run = a_run(swept("t.py::a"), repeats={name: leaking(name)})
+    assert {t.nodeid: t.verdict for t in judge_run(run).tests} == {"t.py::a": "clean", name: "leak"}
+
+
+def test_a_wider_fixture_that_could_not_be_repeated_says_why() -> None:
+    """A skip is told for a fixture as it is for a test."""
+    name = "t.py::db [module fixture]"
+    skip = SkipRecord(nodeid=name, reason="the process that repeated it was killed by SIGKILL")
+    warm = [repeat("warm-up", 0, name, outcome="failed")]
+    run = a_run(swept("t.py::a"), repeats={name: warm}, skips={name: skip})
+    fixture = verdicts(judge_run(run))[name]
+    assert (fixture.verdict, fixture.reason) == ("not judged", skip.reason)
+
+
+def test_the_empty_test_is_not_among_the_tests() -> None:
+    """Its repeats are the floor of the others."""
+    nulls = [repeat("null", n, "::null", blocks=7) for n in range(3)]
+    quiet = [repeat("steady", n, "t.py::a", blocks=7) for n in range(6)]
+    run = a_run(swept("t.py::a", 1), repeats={"::null": nulls, "t.py::a": quiet})
+    (test,) = judge_run(run).tests
+    assert (test.nodeid, test.verdict) == ("t.py::a", "settles")
+    assert test.slopes["blocks"].per_run == 0
+
+
+def test_members_of_a_signature_get_their_witness_verdict() -> None:
+    """And say on which test it rests, with its slopes and causes."""
+    run = a_run(
+        swept("t.py::a", 3),
+        swept("t.py::b", 3),
+        swept("t.py::quiet"),
+        repeats={"t.py::a": leaking("t.py::a")},
+        causes={"t.py::a": [CauseRecord(nodeid="t.py::a", cause=cause())]},
+        assigned=assigned("t.py::a", "t.py::b", witness="t.py::a"),
+    )
+    found = verdicts(judge_run(run))
+    assert (found["t.py::b"].verdict, found["t.py::b"].basis) == ("leak", "by signature")
+    assert found["t.py::b"].like == "t.py::a"
+    assert found["t.py::b"].fingerprints == ["0123456789ab"]
+    assert found["t.py::b"].reason.startswith("grew like t.py::a, which grew on 6 of 6 repeats")
+    assert found["t.py::quiet"].verdict == "clean"
+
+
+def test_witnesses_that_disagree_speak_for_themselves_only() -> None:
+    """A group of mixed verdicts leaves its other members unconfirmed."""
+    run = a_run(
+        *(swept(f"t.py::{name}", 3) for name in "abc"),
+        repeats={
+            "t.py::a": leaking("t.py::a"),
+            "t.py::b": [repeat("steady", n, "t.py::b") for n in range(3)],
+        },
+        assigned=assigned("t.py::a", "t.py::b", "t.py::c", witness="t.py::a"),
+    )
+    found = {nodeid: test.verdict for nodeid, test in verdicts(judge_run(run)).items()}
+    assert found == {"t.py::a": "leak", "t.py::b": "settles", "t.py::c": "unconfirmed"}
+
+
+def test_a_witness_that_fails_does_not_speak_for_its_group() -> None:
+    """What is not judged agrees with everything."""
+    broken = [repeat("steady", 0, "t.py::b", outcome="failed")]
+    run = a_run(
+        *(swept(f"t.py::{name}", 3) for name in "abc"),
+        repeats={"t.py::a": leaking("t.py::a"), "t.py::b": broken},
+        assigned=assigned("t.py::a", "t.py::b", "t.py::c", witness="t.py::a"),
+    )
+    found = {nodeid: test.verdict for nodeid, test in verdicts(judge_run(run)).items()}
+    assert found == {"t.py::a": "leak", "t.py::b": "not judged", "t.py::c": "leak"}
+
+
+def test_a_failed_member_keeps_its_own_reason() -> None:
+    """The witness speaks for the unconfirmed only."""
+    run = a_run(
+        swept("t.py::a", 3),
+        swept("t.py::b", 3, outcome="failed"),
+        repeats={"t.py::a": leaking("t.py::a")},
+        assigned=assigned("t.py::a", "t.py::b", witness="t.py::a"),
+    )
+    assert verdicts(judge_run(run))["t.py::b"].verdict == "not judged"
+
+
+def test_a_crashed_test_is_named() -> None:
+    """A process that died while running it leaves a verdict that says so."""
+    begun = StartRecord(nodeid="t.py::b", at_s=1.0)
+    run = a_run(swept("t.py::a"), cut_off={"gw0": begun, "gw1": None})
+    crashed = verdicts(judge_run(run))["t.py::b"]
+    assert (crashed.verdict, crashed.outcome) == ("not judged", "crashed")
+    assert crashed.reason == "its process died while running it"
+
+
+def test_causes_are_summed_over_their_witnesses_worst_first() -> None:
+    """Each fingerprint once, with its tests, its growth per run and over the whole run."""
+    small = cause("app.SMALL[*]", fingerprint="aaaaaaaaaaaa", objects=1, python_bytes=100)
+    large = cause("app.LARGE[*]", fingerprint="bbbbbbbbbbbb", objects=2, python_bytes=9000)
+    run = a_run(
+        *(swept(f"t.py::{name}", 3) for name in "abc"),
+        repeats={f"t.py::{name}": leaking(f"t.py::{name}") for name in "ab"},
+        causes={
+            "t.py::a": [CauseRecord(nodeid="t.py::a", cause=small)],
+            "t.py::b": [CauseRecord(nodeid="t.py::b", cause=large)],
+        },
+        assigned=assigned("t.py::b", "t.py::c", witness="t.py::b"),
+    )
+    first, second = judge_run(run).causes
+    assert first.cause == large
+    assert first.witnesses == ["t.py::b", "t.py::c"]
+    assert first.total["python_bytes"] == 18_000
+    assert first.slopes["survivors"].per_run == 2
+    assert second.witnesses == ["t.py::a"]
+
+
+def test_a_cause_of_a_test_that_settles_is_not_told() -> None:
+    """Causes are those of leaks and of what wider fixtures hold."""
+    run = a_run(
+        swept("t.py::a", 3),
+        repeats={"t.py::a": [repeat("steady", n, "t.py::a") for n in range(3)]},
+        causes={"t.py::a": [CauseRecord(nodeid="t.py::a", cause=cause())]},
+    )
+    assert judge_run(run).causes == []
+
+
+def test_verdicts_are_sorted_and_the_same_each_time() -> None:
+    """The same records give the same judgement, in node id order."""
+    run = a_run(*(swept(f"t.py::{name}", n) for n, name in enumerate("cab")))
+    first = judge_run(run)
+    assert first == judge_run(run)
+    assert [t.nodeid for t in first.tests] == ["t.py::a", "t.py::b", "t.py::c"]

@@ -1,0 +1,115 @@
+"""Runs and comparisons on the terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import samples
+
+from pytest_leakcheck.compare.comparison import compare_runs
+from pytest_leakcheck.errors import UsageError
+from pytest_leakcheck.report import terminal
+from pytest_leakcheck.report.trace import ASCII, UNICODE, path_lines
+
+
+def shown(width: int = 100, name: str | None = None) -> str:
+    """What ``leakcheck show`` prints of the sample."""
+    file = io.StringIO()
+    run, judged = samples.chroma_run(tests=60, killed=True)
+    console = terminal.make_console(file, width)
+    if name is None:
+        terminal.print_run(run, judged, console)
+    else:
+        terminal.print_one(run, judged, name, console)
+    return file.getvalue()
+
+
+def test_a_run_is_told_worst_first() -> None:
+    """Sentence, counts, alarms, then every cause."""
+    text = shown()
+    assert text.startswith("4 causes leak in 17 of 60 tests")
+    assert "! Worker gw1 was cut off." in text
+    places = [text.index(f"leak {cause}") for cause in samples.CAUSES]
+    assert places[0] == min(places)
+    assert "\x1b" not in text
+
+
+def test_a_path_is_drawn_root_first_with_the_fault_underlined() -> None:
+    """One line per reference; only suspects are underlined."""
+    assert path_lines(samples.CACHE.steps, ASCII) == [
+        "module rag.cache, expected",
+        "|- ._PAGES                      dict, expected",
+        "|  ~~~~~~~",
+        "`- ['doc-7']                    bytes, stuck",
+        "   ~~~~~~~~~",
+    ]
+    assert path_lines(samples.CACHE.steps, UNICODE)[1].startswith("├─ ._PAGES")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("3f9c", "leak 3f9c1a77b2e0"),
+        ("3f9c1a77b2e0", "Known cause chroma-system-registry"),
+        ("::test_41[", "grew by 5.3 MiB C heap per run in 12 of 12 runs"),
+        ("tests/store/test_store_0.py::TestIt::test_0[case-0]", "nothing stayed in the sweep"),
+    ],
+)
+def test_one_thing_is_found_by_its_name(name: str, expected: str) -> None:
+    """A fingerprint or its beginning, a node id or a part of it."""
+    assert expected in " ".join(shown(name=name).split())
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nothing", "The run before has no test or fingerprint nothing."),
+        ("test_store", "test_store is part of 40 test names"),
+        ("3f9", "has no test or fingerprint 3f9"),
+    ],
+)
+def test_a_name_that_is_not_clear_is_refused(name: str, sentence: str) -> None:
+    """One sentence that helps."""
+    with pytest.raises(UsageError, match=sentence):
+        shown(name=name)
+
+
+def compared(width: int) -> str:
+    """What ``leakcheck compare`` prints of two states."""
+    file = io.StringIO()
+    after = samples.chroma_run("after", tests=60, leaking=frozenset({samples.CACHE.fingerprint}))
+    before = samples.chroma_run("before", tests=60)
+    terminal.print_compare(compare_runs([before, after]), terminal.make_console(file, width))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 100, 200])
+def test_a_comparison_fits_the_terminal(width: int) -> None:
+    """Tables are as wide as the terminal at most, and say what changed in words."""
+    text = compared(width)
+    assert text.startswith("3 causes fixed, 1 unchanged between before and after")
+    assert max(map(len, text.splitlines())) <= width
+    assert "fixed" in text
+    assert "The environment is the same in all of them." in " ".join(text.split())
+
+
+def test_colour_is_left_out_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR is heeded even where colour is forced on."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[1;31m" in shown() or "\x1b[33m" in shown()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[33m" not in shown()
+
+
+def test_names_are_not_read_as_markup() -> None:
+    """Square brackets of parameters stay, colours in names do not."""
+    run, judged = samples.chroma_run(tests=2)
+    names = {judged.tests[1].nodeid: "t.py::test[red]x[/red]\x1b[31m"}
+    file = io.StringIO()
+    console = terminal.make_console(file, 100)
+    terminal.print_one(run, samples.renamed(judged, names), "t.py::test", console)
+    assert "t.py::test[red]x[/red]\\x1b[31m" in file.getvalue()
+    assert "\x1b" not in file.getvalue()
