@@ -25,7 +25,7 @@ from pytest_leakcheck.judge.suspects import (
     find_fixture_suspects,
     find_suspects,
 )
-from pytest_leakcheck.judge.verdict import judge_run
+from pytest_leakcheck.judge.verdict import judge_run, shown
 from pytest_leakcheck.plan import Plan, Progress, Task
 from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord
 from pytest_leakcheck.settings import Settings
@@ -87,11 +87,11 @@ class Confirmation:
     def _members_of_mixed_groups(self, suspects: list[Suspect], done: set[str]) -> list[Suspect]:
         """Suspects whose witnesses do not agree: each has to speak for itself."""
         verdicts = {t.nodeid: t for t in judge_run(load_run(self._folder)).tests}
-        by_signature: dict[str, set[str]] = {}
+        by_signature: dict[str, set[object]] = {}
         for suspect in suspects:
             if suspect.nodeid in done and verdicts[suspect.nodeid].basis == "repeated":
                 by_signature.setdefault(suspect.signature, set()).add(
-                    verdicts[suspect.nodeid].verdict
+                    shown(verdicts[suspect.nodeid])
                 )
         return [
             s

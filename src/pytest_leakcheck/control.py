@@ -19,9 +19,11 @@ from pytest_leakcheck import journal
 from pytest_leakcheck.confirm import Confirmation
 from pytest_leakcheck.errors import LeakcheckError, RunError
 from pytest_leakcheck.judge.verdict import judge_run
+from pytest_leakcheck.measure.accounts import in_forked_child
 from pytest_leakcheck.measure.environment import describe_run
 from pytest_leakcheck.measure.sweep import Sweep
 from pytest_leakcheck.records import EventRecord
+from pytest_leakcheck.report.summary import write_summary
 from pytest_leakcheck.settings import Settings
 
 _WORKER_KEY = "leakcheck"
@@ -135,6 +137,8 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """The tests are over: have the suspects repeated in a process of their own."""
+        if in_forked_child():
+            return
         if self._settings.depth == "sweep" or int(exitstatus) in _NOT_CONFIRMED:
             return
         try:
@@ -153,8 +157,8 @@ class Controller:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was found."""
-        from pytest_leakcheck.report.summary import write_summary
-
+        if in_forked_child():
+            return
         if self._sweep.journal.failure:
             terminalreporter.write_line(f"leakcheck: {self._sweep.journal.failure}", red=True)
         if self._told:

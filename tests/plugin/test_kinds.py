@@ -76,7 +76,7 @@ SUITE = {
             KEPT.append(Case())
 
         def test_atoms():
-            TEXTS.append("x" * 5000 + str(len(TEXTS)))
+            TEXTS.append("x" * 50_000 + str(len(TEXTS)))
 
         def test_descriptors():
             FILES.append(os.open(os.devnull, os.O_RDONLY))
@@ -216,7 +216,14 @@ def _result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """One run of the whole suite, confirmed and explained."""
     folder = tmp_path_factory.mktemp("kinds")
     suites.write(folder, SUITE)
-    plugins = ("-p", "anyio.pytest_plugin", "-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function")
+    plugins = (
+        "-p",
+        "anyio.pytest_plugin",
+        "-p",
+        "pytest_asyncio.plugin",
+        "-o",
+        "asyncio_default_fixture_loop_scope=function",
+    )
     return suites.leakcheck_in(folder, *plugins, env=suites.without_memray(folder))
 
 

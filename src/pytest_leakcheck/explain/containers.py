@@ -7,7 +7,6 @@ each further run are explained.
 
 from __future__ import annotations
 
-import statistics
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -164,7 +163,7 @@ class _Found:
             if lengths is not None:
                 steps = [after - before for before, after in pairwise(lengths)]
                 self.objects.append(o)
-                self.per_run.append(float(statistics.median(steps)))
+                self.per_run.append(_median(steps))
         order = sorted(range(len(self.objects)), key=lambda n: -self.per_run[n])[:_AT_MOST]
         self.objects = [self.objects[n] for n in order]
         self.per_run = [self.per_run[n] for n in order]
@@ -193,7 +192,7 @@ class _Found:
         kind = _kind_of(type(container))
         slot = _SLOT_BYTES[kind.name] if kind is not None else 0
         each = [sum(self.graph.sizes.of(o) for o in item) + slot for item in newest]
-        item_bytes = statistics.fmean(each) if each else slot
+        item_bytes = sum(each) / len(each) if each else slot
         steps = steps_of(self.graph, path)
         steps.append(Step(edge="[*]", generic="[*]", type=head, label=label, suspect=True))
         return Cause(
@@ -211,6 +210,12 @@ class _Found:
             link=known.link if known else "",
             extension=any(self.graph.is_extension(o) for item in newest for o in item),
         )
+
+
+def _median(steps: list[int]) -> float:
+    # `statistics` would bring fractions and random into the measured process.
+    ordered, half = sorted(steps), len(steps) // 2
+    return (ordered[half] + ordered[~half]) / 2
 
 
 def _is_harness(path: Path) -> bool:

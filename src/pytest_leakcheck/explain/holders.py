@@ -26,6 +26,8 @@ _SLACK = 2
 _CHEAP = 100
 _BRANCHES = 8
 _END_TOLL = 500
+#: The walk forwards may outlast the budget by this: a late name is better than none.
+_GRACE_S = 5.0
 
 NOT_FOUND = Root("(not found in the time allowed)", "unknown", rank=99)
 
@@ -187,20 +189,17 @@ class _Search:
         ignore = self.ignore | {id(walked), id(parents), id(seen)}
         at = 0
         while at < len(walked) and wanted:
-            # The last call to give up is twice the budget: a late name is better than none.
             if at % 10_000 == 0 and clock() > deadline + _GRACE_S:
                 break
             for node in self.graph.referents(walked[at]):
                 key = self.graph.key(node)
-                if key in seen or key in ignore:
-                    continue
                 if key in wanted:
                     self._adopt(walked, parents, at, key)
                     wanted.discard(key)
-                    continue
-                seen.add(key)
-                walked.append(node)
-                parents.append(at)
+                elif key not in seen and key not in ignore:
+                    seen.add(key)
+                    walked.append(node)
+                    parents.append(at)
             at += 1
 
     def _adopt(self, walked: list[Node], parents: list[int], at: int, key: int) -> None:
@@ -302,6 +301,3 @@ class _Search:
         if root is not None:
             return root.rank, root.name
         return 9, self.graph.type_name(self.nodes[position])
-
-
-_GRACE_S = 5.0

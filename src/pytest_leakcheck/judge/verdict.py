@@ -410,17 +410,21 @@ def _settle_groups(run: Run, tests: dict[str, TestVerdict]) -> None:
         groups[assigned.signature].append(nodeid)
     for members in groups.values():
         judged = [tests[n] for n in members if n in tests and tests[n].basis == "repeated"]
-        verdicts = {verdict.verdict for verdict in judged} - {"not judged"}
-        if len(verdicts) != 1:
+        found = [verdict for verdict in judged if verdict.verdict != "not judged"]
+        if not found or len({shown(verdict) for verdict in found}) != 1:
             continue
-        best = max(
-            (v for v in judged if v.verdict != "not judged"),
-            key=lambda v: (len(v.fingerprints), v.nodeid),
-        )
+        best = max(found, key=lambda v: v.nodeid)
         for nodeid in members:
             mine = tests.get(nodeid)
             if mine is not None and mine.basis == "one run" and mine.verdict == "unconfirmed":
                 tests[nodeid] = _by_signature(mine, best)
+
+
+def shown(verdict: TestVerdict) -> tuple[str, frozenset[str]]:
+    """What the witnesses of one signature must agree in, to speak for the others: the verdict, and
+    of a leak its causes too."""
+    causes = verdict.fingerprints if verdict.verdict in ("leak", "held") else ()
+    return verdict.verdict, frozenset(causes)
 
 
 def _by_signature(mine: TestVerdict, witness: TestVerdict) -> TestVerdict:

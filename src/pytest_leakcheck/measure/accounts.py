@@ -164,11 +164,12 @@ class Accounts:
         self._boundary.collect()
         reading = self._probes.read()
         survivors = self._boundary.survivors()
-        harness = [self.__dict__, self._boundary.mark, *running_state(2)]
-        left = divide(survivors, item, self._fixture_ids, harness)
+        stack = running_state(2)
+        harness = [self.__dict__, self._instances, self._boundary.mark, stack]
+        left = divide(survivors, item, self._fixture_ids, harness, stack)
         types, user_survivors = count_types(left.mine), len(left.mine)
         of_pytest, of_fixtures = left.pytest, left.fixtures
-        del survivors, left, harness
+        del survivors, left, harness, stack
         self._note_disturbances()
         unseen = self._boundary.user_froze or self._boundary.user_unfroze
         total = growth(self._base, reading, None if unseen else user_survivors)

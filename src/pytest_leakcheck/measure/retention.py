@@ -11,7 +11,8 @@ import io
 import sys
 from collections.abc import Collection, Iterable
 from functools import partial
-from types import CellType
+from importlib import import_module
+from types import CellType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import _pytest._code
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
 
 _referents = gc.get_referents
 
+
+def _optional(module: str, *names: str) -> list[type]:
+    """Types that some versions of pytest have."""
+    try:
+        found = import_module(module)
+    except ImportError:
+        return []
+    return [kind for name in names if (kind := getattr(found, name, None)) is not None]
+
+
 #: What pytest makes for a test and keeps or drops later. Compared by identity of the type, which
 #: runs no code of a user's metaclass.
 _PYTEST_TYPES = frozenset(
@@ -39,6 +50,8 @@ _PYTEST_TYPES = frozenset(
         _pytest.fixtures.SubRequest,
         _pytest.fixtures.TopRequest,
         getattr(_pytest.python, "CallSpec", None) or _pytest.python.CallSpec2,
+        *_optional("_pytest.subtests", "SubtestReport", "SubtestContext"),
+        *_optional("_pytest.nodeid", "NodeId"),
     )
 )
 
@@ -60,6 +73,7 @@ def divide(
     item: pytest.Item,
     fixture_ids: Collection[int] = (),
     own: Iterable[object] = (),
+    stack: Iterable[object] = (),
 ) -> Left:
     """Divide survivors among the accounts. O(references of the survivors).
 
@@ -67,12 +81,13 @@ def divide(
         survivors: what the boundary shows.
         item: the test that has ended.
         fixture_ids: ids of objects born in the set-up of wider fixtures.
-        own: objects of the harness and of the running hooks; what they alone reach is nobody's.
+        own: objects of the harness; they and what they reach are nobody's.
+        stack: what the running hooks hold, from :func:`running_state`; so are the young of these.
     """
     young = {id(o): o for o in survivors}
     kept = _reached([o for o in survivors if id(type(o)) in _PYTEST_TYPES], young)
     kept |= _reached(_state_of(item, young), young)
-    running = _reached(list(own), young)
+    running = _reached([*own, *(o for o in stack if id(o) in young)], young)
     mine: list[object] = []
     of_pytest = of_fixtures = 0
     for key, o in young.items():
@@ -109,6 +124,10 @@ def _state_of(item: pytest.Item, young: dict[int, object]) -> list[object]:
     state = item.__dict__
     stash = state.get("stash")
     roots: list[object] = [state]
+    instance = state.get("_instance")
+    if instance is not None:
+        # pytest may have made it at collection, so that only its attributes are young.
+        roots += [instance, *(part for part in _referents(instance) if type(part) is dict)]
     if stash is not None:
         roots += _referents(stash)
     roots += [handler.__dict__ for handler in _log_handlers(item)]
@@ -117,8 +136,11 @@ def _state_of(item: pytest.Item, young: dict[int, object]) -> list[object]:
 
 
 def _fixture_finalisers(item: pytest.Item, young: dict[int, object]) -> list[object]:
-    """The calls of ``FixtureDef.finish`` that wait in wider fixtures: a narrower fixture that uses
-    a wider one leaves one there each time, until the wider one ends."""
+    """pytest's and the harness's own calls that wait in fixtures for their end.
+
+    A narrower fixture that uses a wider one leaves one there each time, until the wider one ends.
+    The finaliser of a user's fixture is not among them: it may hold what the tests put there.
+    """
     info = getattr(item, "_fixtureinfo", None)
     if info is None:
         return []
@@ -129,10 +151,25 @@ def _fixture_finalisers(item: pytest.Item, young: dict[int, object]) -> list[obj
             for waiting in reversed(getattr(definition, "_finalizers", ())):
                 if id(waiting) not in young:
                     break
-                finishes = getattr(waiting, "func", None) if type(waiting) is partial else None
-                if getattr(finishes, "__func__", None) is _pytest.fixtures.FixtureDef.finish:
+                if _waiting_call(waiting) in _WAITING:
                     found.append(waiting)
     return found
+
+
+#: Whose calls wait in fixtures without being the user's, by the call's qualified name.
+_WAITING = frozenset({"FixtureDef.finish", "FixtureDef.execute", "Sweep._finalising"})
+
+
+def _waiting_call(waiting: object) -> str:
+    """The qualified name of a waiting call: of the method that a partial binds, or of the function
+    that made a closure; empty for any other."""
+    if type(waiting) is partial and type(waiting.func) is MethodType:
+        function: object = waiting.func.__func__
+    else:
+        function = waiting
+    if type(function) is not FunctionType:
+        return ""
+    return function.__qualname__.partition(".<locals>")[0]
 
 
 def _log_handlers(item: pytest.Item) -> list[Any]:

@@ -213,13 +213,10 @@ def reach(roots: Iterable[object], young: dict[int, object]) -> set[int]:
     seen: set[int] = set()
     frontier: list[object] = list(roots)
     while frontier:
-        found: dict[int, object] = {
-            key: o
-            for key, o in ((id(o), o) for o in _get_referents(*frontier))
-            if key in young and key not in seen
-        }
-        seen.update(found)
-        frontier = list(found.values())
+        new = young.keys() & map(id, _get_referents(*frontier))
+        new -= seen
+        seen |= new
+        frontier = [young[key] for key in new]
     return seen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +136,7 @@ class Sweep:
         where = fixturedef.baseid or "."
         self._accounts.fixture_ends(key, fixturedef.argname, fixturedef.scope, where)
         # Registered last, so it runs first: before the fixture's own finalisers.
-        fixturedef.addfinalizer(lambda: self._finalising(key))
+        fixturedef.addfinalizer(partial(self._finalising, key))
 
     def _finalising(self, key: int) -> None:
         if self._measuring():

@@ -135,6 +135,14 @@ def test_a_walk_that_fans_out_ends_in_a_forward_walk() -> None:
     assert len(g.asked) == 1, "the level of five holders is not searched backwards"
 
 
+def test_a_forward_walk_finds_a_head_that_is_itself_among_the_ignored() -> None:
+    """All survivors are ignored as holders, the heads among them too."""
+    wide = [root("app").attr("hub").key(n).attr("x").holds("Session") for n in range(5)]
+    g = graph(*wide)
+    path = find_holders(g, [[g["Session"]]], [id(g["Session"])], width=3)[0]
+    assert line(path) == "app.hub[*].x"
+
+
 def test_time_that_is_up_ends_in_a_forward_walk() -> None:
     g = graph(root("app").attr("a").key(1).key(2).holds("Session"))
     ticks = iter(range(10_000))

@@ -623,6 +623,22 @@ def test_witnesses_that_disagree_speak_for_themselves_only() -> None:
     assert found == {"t.py::a": "leak", "t.py::b": "settles", "t.py::c": "unconfirmed"}
 
 
+def test_witnesses_with_different_causes_lend_none() -> None:
+    """Alike in type, held by different holders: a member's own holder is not known."""
+    run = a_run(
+        *(swept(f"t.py::{name}", 3) for name in "abc"),
+        repeats={f"t.py::{name}": leaking(f"t.py::{name}") for name in "ab"},
+        causes={
+            f"t.py::{name}": [
+                CauseRecord(nodeid=f"t.py::{name}", cause=cause(fingerprint=name * 12))
+            ]
+            for name in "ab"
+        },
+        assigned=assigned("t.py::a", "t.py::b", "t.py::c", witness="t.py::a"),
+    )
+    assert verdicts(judge_run(run))["t.py::c"].fingerprints == []
+
+
 def test_a_witness_that_fails_does_not_speak_for_its_group() -> None:
     """What is not judged agrees with everything."""
     broken = [repeat("steady", 0, "t.py::b", outcome="failed")]
