@@ -1,4 +1,4 @@
-"""Read memray's captures after a run, in a process of its own: ``python -m …captures RUN``.
+"""Read memray's captures after a run, in a process of its own: ``python -m …captures RUN ROOT``.
 
 For each capture: where the memory that stayed was allocated, with native frames. Captures of tests
 that are no suspects are deleted; the worst suspects' get an offline flame graph.
@@ -29,14 +29,14 @@ _MOST_FLAMEGRAPHS = 5
 _MACHINERY = ("/pytest_leakcheck/", "/_pytest/", "/pluggy/", "runpy.py")
 
 
-def read_capture(path: Path, runs: int) -> tuple[list[Site], int]:
-    """Where memory was allocated that stayed, largest first, and memray's peak in bytes.
+def read_capture(path: Path, runs: int, root: str) -> list[Site]:
+    """Where memory was allocated that stayed, largest first.
 
     Args:
         runs: how many runs of the test the capture covers; sizes are per run.
+        root: the project's folder, cut from paths.
     """
     reader = memray.FileReader(path)
-    peak = int(reader.metadata.peak_memory)
     by_place: dict[tuple[str, str, int], list[tuple[int, int, list[Any]]]] = defaultdict(list)
     for record in reader.get_leaked_allocation_records(merge_threads=True):
         try:
@@ -45,18 +45,17 @@ def read_capture(path: Path, runs: int) -> tuple[list[Site], int]:
             frames = list(record.stack_trace(max_stacks=_MOST_FRAMES))
         if any("/pytest_leakcheck/" in file for _, file, _ in frames[:2]):
             continue
-        place = _place(frames)
-        by_place[place].append((record.size, record.n_allocations, frames))
-    sites = [_site(place, found, runs) for place, found in by_place.items()]
+        by_place[_place(frames, root)].append((record.size, record.n_allocations, frames))
+    sites = [_site(place, found, runs, root) for place, found in by_place.items()]
     sites.sort(key=lambda site: (-site.bytes, site.file, site.line, site.function))
-    return sites[:_MOST_SITES], peak
+    return sites[:_MOST_SITES]
 
 
-def _place(frames: list[Any]) -> tuple[str, str, int]:
+def _place(frames: list[Any], root: str) -> tuple[str, str, int]:
     """The innermost frame with a name that is not an allocator's own."""
     for function, file, line in frames:
         if function and "<unknown>" not in function and not _is_allocator(function):
-            return function, short_path(file), line
+            return function, short_path(file, root), line
     return frames[0] if frames else ("<unknown>", "<unknown>", 0)
 
 
@@ -75,7 +74,9 @@ def _is_allocator(function: str) -> bool:
     )
 
 
-def _site(place: tuple[str, str, int], found: list[tuple[int, int, list[Any]]], runs: int) -> Site:
+def _site(
+    place: tuple[str, str, int], found: list[tuple[int, int, list[Any]]], runs: int, root: str
+) -> Site:
     _, _, frames = max(found, key=lambda entry: entry[0])
     told = [f for f in frames if not any(part in f[1] for part in _MACHINERY)]
     function, file, line = place
@@ -86,7 +87,7 @@ def _site(place: tuple[str, str, int], found: list[tuple[int, int, list[Any]]], 
         bytes=round(sum(size for size, _, _ in found) / runs),
         blocks=round(sum(count for _, count, _ in found) / runs),
         native=not file.endswith((".py", ">")),
-        stack=[f"{name} ({short_path(where)}:{number})" for name, where, number in told],
+        stack=[f"{name} ({short_path(where, root)}:{number})" for name, where, number in told],
     )
 
 
@@ -100,7 +101,7 @@ def flame_graph(capture: Path, output: Path) -> bool:
     return done.returncode == 0 and output.exists()
 
 
-def read_all(folder: Path) -> None:
+def read_all(folder: Path, root: str) -> None:
     """Read every capture of a run folder and write what they say to its journal."""
     run = load_run(folder)
     leaking = {t.nodeid for t in judge_run(run).tests if t.verdict in ("leak", "unconfirmed")}
@@ -112,7 +113,7 @@ def read_all(folder: Path) -> None:
         if not path.exists():
             continue
         try:
-            sites, _ = read_capture(path, record.runs)
+            sites = read_capture(path, record.runs, root)
         except OSError:
             continue  # cut off with its process: there is nothing to read
         flame = path.with_suffix(".html")
@@ -144,4 +145,4 @@ def _wanted(run: Run, leaking: set[str]) -> dict[str, CaptureRecord]:
 
 
 if __name__ == "__main__":
-    read_all(Path(sys.argv[1]))
+    read_all(Path(sys.argv[1]), sys.argv[2])

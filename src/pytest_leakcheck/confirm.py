@@ -28,9 +28,13 @@ from pytest_leakcheck.judge.suspects import (
 from pytest_leakcheck.judge.verdict import judge_run, shown
 from pytest_leakcheck.plan import Plan, Progress, Task
 from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord
+from pytest_leakcheck.report.text import plural
 from pytest_leakcheck.settings import Settings
 
 _POLL_S = 0.1
+
+#: Without a terminal, a line is printed only when the confirmation takes longer.
+_PATIENCE_S = 5.0
 
 
 class Confirmation:
@@ -231,8 +235,9 @@ class Confirmation:
         if not any((self._folder / "captures").glob("*.bin")):
             return
         self._line.say("reading memray's captures")
+        root = str(self._config.rootpath)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest_leakcheck.captures", str(self._folder)],
+            [sys.executable, "-m", "pytest_leakcheck.captures", str(self._folder), root],
             capture_output=True,
             text=True,
             env=dict(self._environment),
@@ -284,6 +289,7 @@ class ProgressLine:
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin(
             "terminalreporter"
         )
+        self._writer = config.get_terminal_writer()
         if config.option.verbose < -1:
             self._reporter = None
         self._done = 0
@@ -296,31 +302,40 @@ class ProgressLine:
         if not more or self._reporter is None:
             return
         self._total += more
-        if not self._reporter.isatty:
-            self._reporter.ensure_newline()
-            self._reporter.write_line(
-                f"leakcheck: confirming {more} suspects in a process of their own"
-            )
         self._show()
 
     def step(self) -> None:
         """One more is done."""
         self._done += 1
         self._show()
+        waited = time.monotonic() - self._start
+        if self._reporter is None or self._reporter.isatty or waited < _PATIENCE_S:
+            return
+        if not self._shown:
+            self._shown = True
+            self._new_line()
+            self._reporter.write_line(
+                f"leakcheck: repeating {plural(self._total, 'suspect')} in a process of their own"
+            )
 
     def say(self, what: str) -> None:
         """Show another phase."""
         if self._reporter is not None and self._reporter.isatty:
             if not self._shown:
-                self._reporter.ensure_newline()
+                self._new_line()
             self._reporter.rewrite(f"leakcheck: {what}", erase=True)
             self._shown = True
 
     def clear(self) -> None:
         """Take the line away."""
-        if self._reporter is not None and self._shown:
+        if self._reporter is not None and self._shown and self._reporter.isatty:
             self._reporter.rewrite("", erase=True)
             self._shown = False
+
+    def _new_line(self) -> None:
+        """Leave the line of dots that pytest has not ended."""
+        if self._writer.width_of_current_line:
+            self._writer.line()
 
     def _show(self) -> None:
         left = ""

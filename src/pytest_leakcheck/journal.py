@@ -38,6 +38,9 @@ from pytest_leakcheck.records import (
 DEFAULT_ROOT = ".leakcheck"
 RUN_FILE = "run.json"
 
+#: Slug of the event that ends the measuring in a process whose tests ran on.
+HARNESS_FAILED = "harness-failed"
+
 # Tests patch `os` and `open`: the journal keeps its own references.
 _open, _write, _close = os.open, os.write, os.close
 _O_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
@@ -238,6 +241,8 @@ def load_run(folder: Path) -> Run:
     run = Run(folder=folder, info=read_info(folder))
     for path in sorted(folder.glob("journal-*.jsonl")):
         _read_journal(run, path)
+    if not run.tests and not run.starts and run.events:
+        raise RunError(f"{folder} holds no measured test. {run.events[0].sentence}")
     if not run.tests and not run.starts:
         raise RunError(
             f"{folder} holds no measured test: the run was empty or ended at collection."
@@ -260,7 +265,7 @@ def _read_journal(run: Run, path: Path) -> None:
         except msgspec.DecodeError:
             run.damaged[path.name] = run.damaged.get(path.name, 0) + 1
             continue
-        ended = ended or isinstance(record, EndRecord)
+        ended = ended or isinstance(record, EndRecord) or _measuring_stopped(record)
         if isinstance(record, StartRecord):
             running = record
         elif isinstance(record, TestRecord):
@@ -268,6 +273,10 @@ def _read_journal(run: Run, path: Path) -> None:
         _sort_in(run, worker, record)
     if worker in run.starts and not ended:
         run.cut_off[worker] = running
+
+
+def _measuring_stopped(record: JournalRecord) -> bool:
+    return isinstance(record, EventRecord) and record.slug == HARNESS_FAILED
 
 
 def _sort_in(run: Run, worker: str, record: JournalRecord) -> None:

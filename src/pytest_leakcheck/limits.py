@@ -42,7 +42,8 @@ def give_limits(
         ("--limit-memory", "limit_memory") if memory else ("--limit-leaks", "limit_leaks")
     )
     size = parse_size(str(memory or leaks), option)
-    if not config.pluginmanager.hasplugin("memray"):
+    manager = config.pluginmanager
+    if not manager.hasplugin("memray") and not manager.hasplugin("pytest_memray.plugin"):
         raise UsageError(
             f"{option} needs pytest-memray, which is not active here: "
             "run pip install 'pytest-leakcheck[memray]' (there is none for Windows)."

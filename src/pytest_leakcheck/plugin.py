@@ -23,6 +23,13 @@ _DEPTH_HELP = (
 )
 
 
+#: Options with which pytest runs no test.
+_NOTHING_RUNS = (
+    *("help", "version", "collectonly", "markers", "showfixtures", "show_fixtures_per_test"),
+    *("setuponly", "setupplan", "cacheshow"),
+)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option group ``leakcheck`` and its ini values."""
     group = parser.getgroup("leakcheck", "memory leaks")
@@ -62,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "limit_growth(limit): fail the test when each run leaves more than this in memory "
         "(fixtures, TestCase and native memory included)",
     )
-    if config.option.help or config.option.version or config.option.collectonly:
+    if any(getattr(config.option, name, False) for name in _NOTHING_RUNS):
         return
     if config.getoption("leakcheck_confirm"):
         from pytest_leakcheck.measure.confirming import Confirming

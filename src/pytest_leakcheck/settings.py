@@ -19,9 +19,9 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     # --- sweep: what makes a test a suspect ----------------------------------------------------
     suspect_heap_bytes: int = 1024
     """C heap beyond the suite's median test …"""
-    suspect_blocks: int = 8
+    suspect_blocks: int = 1
     """… or Python blocks beyond the median test …"""
-    suspect_spread: float = 6.0
+    suspect_spread: float = 3.0
     """… and beyond so many median absolute deviations."""
 
     # --- repeats: what is noise in one run ------------------------------------------------------
@@ -40,6 +40,10 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """RSS moves in pages and arenas: below this total it neither supports nor refutes."""
     released_share: float = 0.9
     """Wider fixtures let go when, with them ended each time, this share of the growth is gone."""
+    native_least_bytes: int = 1024
+    """C heap that Python's own memory does not explain is looked into above this per run …"""
+    native_share: float = 0.2
+    """… and above this share of the C heap's growth."""
     late_bytes: int = 64 * 1024
     """Cyclic garbage below this per test is not worth a verdict of its own."""
     intermittent_share: float = 0.3

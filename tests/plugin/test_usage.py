@@ -33,9 +33,9 @@ def refused(suite: Path, *words: str) -> str:
     """The one sentence of a usage error."""
     result = suites.pytest_in(suite, *words)
     assert result.status == USAGE_ERROR, result.out
-    lines = [line for line in result.out.strip().splitlines() if line]
-    assert len(lines) == 1, result.out
-    return lines[0].removeprefix("ERROR: ")
+    assert "Traceback" not in result.out
+    (sentence,) = [line for line in result.out.splitlines() if line.startswith("ERROR: ")]
+    return sentence.removeprefix("ERROR: ")
 
 
 # --- options -------------------------------------------------------------------------------------
@@ -75,16 +75,14 @@ def test_a_folder_without_write_permission_is_one_sentence(suite: Path) -> None:
 @pytest.mark.parametrize("option", ["--limit-memory", "--limit-leaks"])
 def test_an_unknown_unit_is_one_sentence(suite: Path, option: str) -> None:
     """Units are named before any test runs."""
-    assert refused(suite, "-p", "pytest_memray.plugin", f"{option}=200XB") == (
+    assert refused(suite, "-p", "memray", f"{option}=200XB") == (
         f'{option}: "XB" is not a unit of memory; use B, KB, MB or GB, as in 200MB.'
     )
 
 
 def test_both_limits_at_once_are_one_sentence(suite: Path) -> None:
     """pytest-memray takes one limit per test."""
-    sentence = refused(
-        suite, "-p", "pytest_memray.plugin", "--limit-memory=200MB", "--limit-leaks=64KB"
-    )
+    sentence = refused(suite, "-p", "memray", "--limit-memory=200MB", "--limit-leaks=64KB")
     assert sentence == (
         "--limit-memory and --limit-leaks: pytest-memray takes one limit per test; "
         "give one of them, or set the other by marker."
@@ -128,9 +126,21 @@ def test_a_clean_suite_prints_one_line(suite: Path) -> None:
     """Nothing found, nothing more to say, and the suite's own result as ever."""
     result = suites.leakcheck_in(suite, "-q")
     assert result.status == 0
-    said = [line for line in result.out.splitlines() if "leakcheck" in line]
-    assert len(said) == 1, result.out
-    assert said[0].startswith("leakcheck: 3 tests measured: 3 clean.")
+    said = [line for line in result.out.splitlines() if "leakcheck: " in line]
+    # Where a first test was repeated, a progress line comes before.
+    assert len([line for line in said if "confirming" not in line]) == 1, result.out
+    assert said[-1].startswith("leakcheck: 3 tests measured: ")
+    assert said[-1].endswith(" Run run.")
+    assert "leak" not in said[-1].partition(":")[2]
+
+
+def test_the_progress_line_stands_alone(tmp_path: Path) -> None:
+    """While suspects are confirmed, a line of its own says so."""
+    suites.write(tmp_path, {"test_a.py": "KEPT = []\ndef test_a(): KEPT.append([])\n"})
+    result = suites.leakcheck_in(tmp_path, "-q", env=suites.without_memray(tmp_path))
+    said = [line for line in result.out.splitlines() if "confirming" in line]
+    assert len(said) == 1
+    assert said[0].startswith("leakcheck: confirming 1 suspect")
 
 
 def test_without_the_option_nothing_is_measured(suite: Path) -> None:
@@ -146,7 +156,12 @@ def test_the_ini_value_measures_every_run(suite: Path) -> None:
     suites.write(
         suite,
         {
-            "pytest.ini": "[pytest]\nleakcheck = true\nleakcheck_depth = sweep\nleakcheck_dir = kept\n"
+            "pytest.ini": """
+                [pytest]
+                leakcheck = true
+                leakcheck_depth = sweep
+                leakcheck_dir = kept
+            """
         },
     )
     result = suites.pytest_in(suite, "--leakcheck-label=run")
@@ -184,7 +199,9 @@ def test_an_error_at_collection_is_not_ours(tmp_path: Path) -> None:
     assert "No module named 'nowhere'" in result.out
 
 
-@pytest.mark.parametrize("option", ["--help", "--version", "--collect-only", "--markers"])
+@pytest.mark.parametrize(
+    "option", ["--help", "--version", "--collect-only", "--markers", "--fixtures"]
+)
 def test_nothing_is_measured_where_nothing_runs(suite: Path, option: str) -> None:
     """No run folder for help, version, markers and collection."""
     result = suites.pytest_in(suite, "--leakcheck", option)

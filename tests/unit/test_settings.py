@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -72,10 +73,10 @@ def test_what_is_no_size_is_one_sentence(text: str) -> None:
 
 
 @pytest.mark.parametrize("given_", [-1, float("nan"), float("inf"), ["1 MB"], "9" * 400])
-def test_no_odd_value_escapes_as_another_error(given_: object) -> None:
+def test_no_odd_value_escapes_as_another_error(given_: Any) -> None:
     """Markers take any object: whatever is no size is a usage error."""
     with pytest.raises(UsageError, match="is not a size"):
-        parse_size(given_, "limit_growth of test_x")  # type: ignore[arg-type]
+        parse_size(given_, "limit_growth of test_x")
 
 
 @QUICK

@@ -19,6 +19,7 @@ from .contents import largest
 from .graph import OUT_OF_SIGHT, LiveGraph
 from .heads import Head, heads_of
 from .holders import NOT_FOUND, find_holders
+from .mocks import merge_mock_calls
 from .paths import Path, fingerprint, fold, holder_line, steps_of
 from .subgraph import Subgraph
 
@@ -101,7 +102,8 @@ class _Explanation:
         for number in pending:
             self._count(self._cause(number, None, [number]), groups)
         return sorted(
-            link_patches(list(groups.values())), key=lambda c: (-c.python_bytes, c.holder, c.head)
+            merge_mock_calls(link_patches(list(groups.values()))),
+            key=lambda c: (-c.python_bytes, c.holder, c.head),
         )
 
     def _count_the_rest(

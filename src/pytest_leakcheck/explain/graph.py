@@ -99,6 +99,12 @@ _HARNESS_TOLL = 1_000
 _raw_frame_code = types.FrameType.__dict__["f_code"].__get__
 
 
+def _fixture_value(hops: list[Hop]) -> list[Hop]:
+    """Without pytest's way from a fixture to its value: the fixture's name stands for it."""
+    generics = [hop.generic for hop in hops[:2]]
+    return hops[2:] if generics == [".cached_result", "[*]"] and len(hops) > 2 else hops
+
+
 class LiveGraph:
     """The heap of this process. Nodes are live objects; lives for one analysis only.
 
@@ -180,7 +186,8 @@ class LiveGraph:
             return Root("stack", "unknown", rank=8)
         if issubclass(type(node), types.ModuleType):
             return Root(describe.label(node), "unknown", rank=5)
-        return None
+        fixture = roots.fixture_name(node)
+        return None if fixture is None else Root(fixture, rank=2)
 
     def toll(self, node: Live) -> int:
         """Frames and the harness are asked last; this package's own objects never."""
@@ -193,7 +200,7 @@ class LiveGraph:
         if package == _SELF:
             return NEVER
         if package in HARNESS:
-            return _HARNESS_TOLL
+            return 0 if roots.fixture_name(node) is not None else _HARNESS_TOLL
         name = self._modules.get(id(node))
         if name is None:
             name = roots.qualified_name(roots.class_of_namespace(node) or node) or ""
@@ -223,7 +230,10 @@ class LiveGraph:
             owner = self._tops.local_of(chain[0])
         if owner is not None:
             chain = [owner, *chain]
-        return [Hop(node, *edge) for node, edge in name_chain(chain)]
+        hops = [Hop(node, *edge) for node, edge in name_chain(chain)]
+        if roots.fixture_name(chain[0]) is not None:
+            return _fixture_value(hops)
+        return hops
 
     def is_extension(self, node: Live) -> bool:
         """Whether the object is of a compiled type outside CPython. O(1) after the first."""

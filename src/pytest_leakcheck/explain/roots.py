@@ -145,6 +145,16 @@ _raw_static = staticmethod.__dict__["__func__"].__get__
 _raw_class_method = classmethod.__dict__["__func__"].__get__
 
 
+def fixture_name(node: Live) -> str | None:
+    """What to call a fixture of pytest whose value is alive: its name, scope and place. O(1)."""
+    cls = type(node)
+    module = sys.modules.get("_pytest.fixtures")
+    if module is None or cls is not module_dict(module).get("FixtureDef"):
+        return None
+    place = node.baseid or "a plugin"
+    return f"fixture {node.argname} ({node.scope}, {place})"
+
+
 def is_running(frame: types.FrameType) -> bool:
     """Whether the frame is on the stack of a thread. O(stack)."""
     return any(other is frame for other in frames.running())

@@ -136,9 +136,10 @@ def signature(test: TestRecord, floor: Floor) -> str:
 #: Modules whose types stand for the interpreter's own bookkeeping rather than for a cause.
 _PLUMBING = frozenset(
     (
-        "abc _abc _collections_abc collections enum functools _frozen_importlib inspect operator "
-        "_frozen_importlib_external _io itertools pathlib re types typing weakref _weakrefset"
-    ).split()
+        *("abc", "_abc", "_collections_abc", "collections", "enum", "functools", "inspect"),
+        *("_frozen_importlib", "_frozen_importlib_external", "_io", "itertools", "operator"),
+        *("pathlib", "re", "types", "typing", "weakref", "_weakrefset"),
+    )
 )
 
 

@@ -9,6 +9,7 @@ children) or by two independent ones. RSS never decides anything alone.
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ from pytest_leakcheck.records import (
     Late,
     Outcome,
     RepeatRecord,
+    Site,
     Slope,
     TestRecord,
     TestVerdict,
@@ -291,6 +293,23 @@ def _settings(run: Run) -> Settings:
     return msgspec.convert(run.info.settings, Settings)
 
 
+def causes_of(run: Run, nodeid: str) -> list[Cause]:
+    """The causes of a test: who holds what stays; else who allocated it, where memray saw that."""
+    causes = [record.cause for record in run.causes.get(nodeid, [])]
+    if causes:
+        return causes
+    sites = [site for record in run.captures.get(nodeid, []) for site in record.sites]
+    return [native_cause(sites)] if sites else []
+
+
+def native_cause(sites: Sequence[Site]) -> Cause:
+    """A cause that nothing in Python holds, named by the frame that allocated most."""
+    first = sites[0]
+    place = f"{first.function or '?'} ({first.file})"
+    digest = hashlib.sha1(f"native\n{place}".encode(), usedforsecurity=False).hexdigest()
+    return Cause(fingerprint=digest[:12], kind="native", head=place, holder="", sites=list(sites))
+
+
 def read_repeats(run: Run, nodeid: str) -> Repeats:
     """What the confirming process recorded of one test, sorted by phase."""
     records = run.repeats.get(nodeid, [])
@@ -302,7 +321,7 @@ def read_repeats(run: Run, nodeid: str) -> Repeats:
         null=null_floor(run),
         traced=by_phase["traced"],
         release=by_phase["release"],
-        causes=[record.cause for record in run.causes.get(nodeid, [])],
+        causes=causes_of(run, nodeid),
     )
 
 
@@ -468,10 +487,10 @@ def summarise_causes(run: Run, tests: Sequence[TestVerdict]) -> list[CauseSummar
 
 def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> CauseSummary:
     causes: dict[str, Cause] = {}
-    for nodeid, records in run.causes.items():
-        for record in records:
-            if record.cause.fingerprint == fingerprint:
-                causes[nodeid] = record.cause
+    for witness in witnesses:
+        for cause in causes_of(run, witness.nodeid):
+            if cause.fingerprint == fingerprint:
+                causes[witness.nodeid] = cause
     best = max(
         (w for w in witnesses if w.nodeid in causes),
         key=lambda w: (w.fingerprints[0] == fingerprint, -len(w.fingerprints), w.nodeid),

@@ -195,11 +195,20 @@ class FullTrace:
         self._path: Path | None = None
         self.refused: str | None = None
 
-    def start(self, name: str) -> None:
-        """Begin; ``name`` names the capture file."""
+    def start(self, name: str, taken: str | None = None) -> None:
+        """Begin.
+
+        Args:
+            name: of the capture file.
+            taken: who else has the process's memray tracker; then there is none of ours.
+        """
         self._path = self._folder / f"{name}.bin"
-        self._tracker, self.refused = open_tracker(self._path, native=False)
-        self._python.start()
+        if taken is None:
+            self._tracker, self.refused = open_tracker(self._path, native=False)
+        else:
+            self._tracker, self.refused = None, taken
+        if taken is None or "leaked_objects" not in taken:  # memray's object tracking is alone
+            self._python.start()
 
     def stop(self) -> tuple[tuple[int, int, list[Site]] | None, Path | None, str | None]:
         """End both.

@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,7 @@ class Repeater:
         self._folder = folder
         self._root = root
         self.null = Growth()
+        self._evidenced: set[frozenset[str]] = set()
 
     # --- one run -------------------------------------------------------------------------------
 
@@ -174,9 +176,7 @@ class Repeater:
         found = Repeats(steady=steady, null=self.null)
         if any(record.outcome != "passed" for record in steady):
             return found
-        if judge_repeats(found, settings.thresholds).verdict != "leak" and not self._may_leak(
-            found
-        ):
+        if judge_repeats(found, settings.thresholds).verdict not in ("leak", "unconfirmed"):
             self._look_at_garbage(item, name, steady, nextitem)
             return found
         return self._explain(item, name, found, nextitem, wide=wide)
@@ -205,17 +205,33 @@ class Repeater:
                 break
         return steady
 
-    def _may_leak(self, found: Repeats) -> bool:
-        """Whether a second signal, which only tracing gives, could still make it a leak."""
-        judged = judge_repeats(found, self._settings.thresholds)
-        return judged.verdict == "unconfirmed" and found.steady[-1].outcome == "passed"
-
     def _explain(
         self, item: pytest.Item, name: str, found: Repeats, nextitem: Any, *, wide: bool
     ) -> Repeats:
-        causes = self._holders(item, nextitem)
-        if not causes:
-            causes = self._containers(item, nextitem)
+        """Who holds the growth, and where it was allocated."""
+        causes = self._holders(item, nextitem) or self._containers(item, nextitem)
+        release = [] if wide else self._release(item, name)
+        found = replace(found, causes=causes, release=release)
+        told = frozenset(cause.fingerprint for cause in causes)
+        if told and told in self._evidenced and not self._is_open(found):
+            # Tracing says where memory was allocated: once for each cause is enough.
+            for cause in causes:
+                self._write(CauseRecord(nodeid=name, cause=cause))
+            return found
+        self._evidenced.add(told)
+        traced, sites = self._trace_twice(item, name, nextitem)
+        for cause in causes:
+            self._write(CauseRecord(nodeid=name, cause=_with_sites(cause, sites, len(causes))))
+        if self._has_native_growth(found, traced):
+            self._native(item, name, nextitem)
+        return replace(found, traced=traced)
+
+    def _is_open(self, found: Repeats) -> bool:
+        return judge_repeats(found, self._settings.thresholds).verdict == "unconfirmed"
+
+    def _trace_twice(
+        self, item: pytest.Item, name: str, nextitem: Any
+    ) -> tuple[list[RepeatRecord], list[Any]]:
         traced: list[RepeatRecord] = []
         sites: list[Any] = []
         for number in range(self._settings.traced_repeats):
@@ -224,14 +240,16 @@ class Repeater:
                 traced.append(record)
                 sites = where
                 self._write(record)
-        for cause in causes:
-            self._write(CauseRecord(nodeid=name, cause=_with_sites(cause, sites, len(causes))))
-        if (found.steady[-1].growth.heap_bytes or 0) > self._settings.thresholds.noise_heap_bytes:
-            self._native(item, name, nextitem)
-        release = [] if wide else self._release(item, name)
-        return Repeats(
-            steady=found.steady, null=self.null, traced=traced, release=release, causes=causes
-        )
+        return traced, sites
+
+    def _has_native_growth(self, found: Repeats, traced: list[RepeatRecord]) -> bool:
+        """Whether C heap grows by clearly more than Python's own memory explains."""
+        heap = [record.growth.heap_bytes or 0 for record in found.steady]
+        python = [record.growth.python_bytes or 0 for record in traced]
+        middle = statistics.median(heap)
+        rest = middle - (statistics.median(python) if python else 0)
+        limits = self._settings.thresholds
+        return rest > max(limits.native_least_bytes, limits.native_share * middle)
 
     def _holders(self, item: pytest.Item, nextitem: Any) -> list[Cause]:
         """Who holds what one more run leaves."""
@@ -390,7 +408,7 @@ def _forget_instance(item: pytest.Item) -> None:
             state.pop("_obj", None)
 
 
-_GLOBALS = pytest.StashKey[dict[str, Any]]()
+_GLOBALS: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 
 
 def restore_doctest(item: pytest.Item) -> None:

@@ -110,7 +110,9 @@ def _is_of_the_stack(o: object, item: pytest.Item, running: set[int]) -> bool:
     over the call's own lists, the keywords of a call in C."""
     if id(type(o)) in _TRANSIENT:
         return all(id(part) in running for part in _referents(o))
-    return type(o) is dict and len(o) == 2 and o.get("item") is item and "nextitem" in o
+    if type(o) is not dict or len(o) != 2 or any(type(key) is not str for key in o):
+        return False
+    return o.get("item") is item and "nextitem" in o
 
 
 def _reached(roots: list[object], young: dict[int, object]) -> set[int]:
@@ -118,18 +120,18 @@ def _reached(roots: list[object], young: dict[int, object]) -> set[int]:
 
 
 def _state_of(item: pytest.Item, young: dict[int, object]) -> list[object]:
-    """What pytest keeps of a test: the item's own state (a class instance, its stash), the
-    finalisers that it leaves with wider fixtures, and the log handlers that it empties by putting
-    new buffers in."""
+    """What pytest keeps of a test: the state of its item and collectors (a class instance, its
+    stash), what waits for their teardown, and the log handlers that it empties by putting new
+    buffers in."""
+    nodes = [node.__dict__ for node in item.listchain()]
+    # What they hold may be old and still get young parts: a stash, a list of report sections, an
+    # instance that pytest made at collection.
+    roots: list[object] = [*nodes, item.session._setupstate.stack]  # noqa: SLF001
     state = item.__dict__
-    stash = state.get("stash")
-    roots: list[object] = [state]
-    instance = state.get("_instance")
-    if instance is not None:
-        # pytest may have made it at collection, so that only its attributes are young.
-        roots += [instance, *(part for part in _referents(instance) if type(part) is dict)]
-    if stash is not None:
-        roots += _referents(stash)
+    roots += [part for part in state.values() if type(part) in (dict, list)]
+    for part in (state.get("stash"), state.get("_instance")):
+        if part is not None:
+            roots += [part, *(inner for inner in _referents(part) if type(inner) is dict)]
     roots += [handler.__dict__ for handler in _log_handlers(item)]
     roots += _fixture_finalisers(item, young)
     return roots

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_leakcheck.journal import Journal
+from pytest_leakcheck.journal import HARNESS_FAILED, Journal
 from pytest_leakcheck.measure.accounts import Accounts, in_forked_child, watch_forks
 from pytest_leakcheck.measure.allocations import FullTrace
 from pytest_leakcheck.measure.repeat import capture_name
@@ -79,7 +80,7 @@ class Sweep:
     def _begin(self, item: pytest.Item) -> None:
         self._accounts.begin_test(item.nodeid)
         if self._full is not None:
-            self._full.start(capture_name(item.nodeid))
+            self._full.start(capture_name(item.nodeid), others_tracker(item))
 
     def _end(self, item: pytest.Item, nextitem: pytest.Item | None, duration_s: float) -> None:
         if self._outcome in ("failed", "xfailed", "error"):
@@ -161,7 +162,34 @@ class Sweep:
                 f"Measuring stopped: {type(error).__name__}: {error}. The tests ran on; please "
                 "report this."
             )
-            self.journal.append(EventRecord(slug="harness-failed", sentence=self.failure))
+            self.journal.append(EventRecord(slug=HARNESS_FAILED, sentence=self.failure))
+            with suppress(Exception):
+                self.boundary.stop()
+            with suppress(Exception):
+                if self._full is not None:
+                    self._full.stop()
+
+
+_MEMRAY_MARKS = ("limit_memory", "limit_leaks", "limit_leaked_objects")
+
+
+def others_tracker(item: pytest.Item) -> str | None:
+    """Who else will open a memray tracker for this item, in one sentence; ``None`` for nobody.
+
+    One tracker may exist in a process, and the second one to be opened fails: ours steps aside.
+    """
+    config = item.config
+    manager = config.pluginmanager
+    if manager.hasplugin("memray") or manager.hasplugin("pytest_memray.plugin"):
+        if config.getoption("memray", default=False) or config.getini("memray"):
+            return "pytest-memray has this test's memray tracker (--memray)"
+        for mark in _MEMRAY_MARKS:
+            if item.get_closest_marker(mark):
+                return f"pytest-memray has this test's memray tracker ({mark})"
+    module = getattr(item, "module", None)
+    if module is not None and "memray" in vars(module):
+        return "the test's own module uses memray, so its tracker is left to it"
+    return None
 
 
 def _drop_last_exception() -> None:

@@ -58,7 +58,7 @@ def repeat(
     return RepeatRecord(nodeid=nodeid, phase=phase, number=number, growth=growth, **values)
 
 
-def steady(phase: Phase = "steady", **series: Sequence[int | None]) -> list[RepeatRecord]:
+def steady(phase: Phase = "steady", **series: Any) -> list[RepeatRecord]:
     """Repeats from one series a signal."""
     runs = len(next(iter(series.values())))
     return [
@@ -239,7 +239,7 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
     # A signal that is not seen.
     "a signal missing once": (Repeats(steady(survivors=[1, None, 1])), "unconfirmed", ""),
     "nothing seen at all": (
-        Repeats(steady(**{name: [None] * 3 for name in QUIET})),
+        Repeats(steady("steady", **{name: [None] * 3 for name in QUIET})),
         "settles",
         "",
     ),
@@ -408,7 +408,7 @@ def test_repeats_go_on_while_a_signal_hesitates(
     series: dict[str, list[int]], never: bool, undecided: bool
 ) -> None:
     """Growth on some repeats, but not on all, asks for more; none at all asks for no more."""
-    runs = steady(**series)
+    runs = steady("steady", **series)
     assert grows_never(runs, Growth(), LIMITS) == never
     assert still_undecided(runs, Growth(), LIMITS) == undecided
 

@@ -308,7 +308,7 @@ class Hostile(type):
 
 def test_a_hostile_metaclass_is_named_without_being_asked() -> None:
     """Neither naming nor counting runs a line of the user's code."""
-    kind = Hostile("Trap", (), {"__module__": "app.traps"})
+    kind: Any = Hostile("Trap", (), {"__module__": "app.traps"})
     assert type_name(kind) == "app.traps.Trap"
     assert count_types([object.__new__(kind), object.__new__(kind)]) == {"app.traps.Trap": 2}
 

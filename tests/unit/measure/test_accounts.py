@@ -1,0 +1,258 @@
+"""Who is charged, from the opening of a process's accounts to its ledger."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_leakcheck.journal import Journal, Run, load_run, write_info
+from pytest_leakcheck.measure.accounts import Accounts
+from pytest_leakcheck.measure.environment import describe_run
+from pytest_leakcheck.measure.signals import Probes
+from pytest_leakcheck.measure.survivors import Boundary
+from pytest_leakcheck.records import Growth, TestRecord, add_growth
+from pytest_leakcheck.settings import Settings
+
+KEPT: list[Any] = []
+
+
+class Thing:
+    """What a test leaves."""
+
+
+class House:
+    """Accounts with all that they need, in a folder."""
+
+    def __init__(self, folder: Path, item: pytest.Item) -> None:
+        self.folder = folder
+        self.item = item
+        self.probes = Probes(paced=False)
+        self.boundary = Boundary()
+        self.journal = Journal(folder, "main")
+        self.accounts = Accounts(self.journal, self.probes, self.boundary)
+
+    def close(self) -> TestRecord:
+        """Close the test's account."""
+        return self.accounts.close_test(self.item, "passed", 0.5)
+
+    def run(self) -> Run:
+        """Close the process's accounts and read the run back."""
+        self.accounts.close()
+        self.journal.close()
+        write_info(
+            self.folder,
+            describe_run(
+                label="x",
+                argv=[],
+                root=self.folder,
+                settings=Settings(),
+                probes={},
+                workers=0,
+                environment={},
+            ),
+        )
+        return load_run(self.folder)
+
+
+@pytest.fixture(name="house")
+def _house(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[House]:
+    """Open accounts."""
+    house = House(tmp_path, request.node)
+    house.accounts.open()
+    yield house
+    house.boundary.stop()
+    house.journal.close()
+    house.probes.close()
+    KEPT.clear()
+
+
+def things(record: TestRecord) -> int:
+    """How many things a test is charged with."""
+    return record.types.get(f"{__name__}.Thing", 0)
+
+
+def test_a_test_is_charged_with_what_it_leaves_once(house: House) -> None:
+    """The next test does not pay for it again."""
+    house.accounts.begin_test("t.py::a")
+    KEPT.extend([Thing(), Thing()])
+    assert things(house.close()) == 2
+    house.accounts.begin_test("t.py::b")
+    assert things(house.close()) == 0
+
+
+def test_what_a_test_lets_go_is_credited(house: House) -> None:
+    """Growth is signed: dropping an older megabyte counts for the test that drops it."""
+    house.accounts.begin_test("t.py::a")
+    KEPT.append(bytearray(2**20))
+    first = house.close()
+    house.accounts.begin_test("t.py::b")
+    KEPT.clear()
+    second = house.close()
+    if first.growth.heap_bytes is None or second.growth.heap_bytes is None:
+        pytest.skip("the C heap is not seen here")
+    assert first.growth.heap_bytes >= 2**20
+    assert second.growth.heap_bytes <= -(2**20) + 50_000
+
+
+def test_late_garbage_is_counted(house: House) -> None:
+    """Cycles that the collection at the boundary frees do not stay, and are told."""
+    house.accounts.begin_test("t.py::a")
+    for _ in range(50):
+        cycle: list[object] = [Thing()]
+        cycle.append(cycle)
+    del cycle
+    record = house.close()
+    assert things(record) == 0
+    assert record.late.objects >= 100
+
+
+def test_wider_fixtures_pay_for_their_set_up(house: House) -> None:
+    """The test's own growth is without it; the finaliser is credited to the fixture."""
+    accounts = house.accounts
+    accounts.begin_test("t.py::a")
+    accounts.fixture_begins()
+    KEPT.extend(bytearray(2**20) for _ in range(3))
+    accounts.fixture_ends(1, "pool", "module", "t.py")
+    record = house.close()
+    accounts.begin_test("t.py::b")
+    accounts.fixture_finalising(1)
+    KEPT.clear()
+    accounts.fixture_finalised(1)
+    last = house.close()
+    setup, finalise = house.run().fixtures["main"]
+    assert (setup.phase, setup.nodeid) == ("setup", "t.py::a")
+    assert (finalise.phase, finalise.nodeid) == ("finalise", "t.py::b")
+    assert setup.instance == finalise.instance
+    assert record.fixtures == ["pool"]
+    if setup.growth.heap_bytes is None:
+        pytest.skip("the C heap is not seen here")
+    assert setup.growth.heap_bytes >= 3 * 2**20
+    assert finalise.growth.heap_bytes is not None
+    assert finalise.growth.heap_bytes <= -3 * 2**20 + 50_000
+    for own in (record, last):
+        assert abs(own.growth.heap_bytes or 0) < 500_000
+
+
+def test_nested_set_ups_are_charged_once(house: House) -> None:
+    """A fixture that asks for another does not pay for the other."""
+    accounts = house.accounts
+    accounts.begin_test("t.py::a")
+    accounts.fixture_begins()
+    accounts.fixture_begins()
+    KEPT.append(bytearray(2**20))
+    accounts.fixture_ends(1, "inner", "session", ".")
+    KEPT.append(bytearray(2**18))
+    accounts.fixture_ends(2, "outer", "module", "t.py")
+    house.close()
+    inner, outer = house.run().fixtures["main"]
+    if inner.growth.heap_bytes is None or outer.growth.heap_bytes is None:
+        pytest.skip("the C heap is not seen here")
+    assert inner.fixture == "inner"
+    assert inner.growth.heap_bytes == pytest.approx(2**20, rel=0.05)
+    assert outer.growth.heap_bytes == pytest.approx(2**18, rel=0.2)
+
+
+def test_objects_of_wider_fixtures_are_no_survivors_of_the_test(house: House) -> None:
+    """They are counted apart."""
+    accounts = house.accounts
+    accounts.begin_test("t.py::a")
+    accounts.fixture_begins()
+    KEPT.extend(Thing() for _ in range(10))
+    accounts.fixture_ends(1, "pool", "module", "t.py")
+    KEPT.append(Thing())
+    record = house.close()
+    assert record.fixture_survivors >= 10
+    assert things(record) == 1
+
+
+def test_the_harness_charges_nobody_with_its_own_objects(house: House) -> None:
+    """What the accounts keep of a fixture is not among a test's types."""
+    accounts = house.accounts
+    accounts.begin_test("t.py::a")
+    accounts.fixture_begins()
+    accounts.fixture_ends(1, "pool", "module", "t.py")
+    record = house.close()
+    assert not [name for name in record.types if name.startswith("pytest_leakcheck")]
+
+
+def test_the_ledger_balances(house: House) -> None:
+    """Tests, fixtures and full collections add up to the process's growth, to the byte."""
+    accounts = house.accounts
+    for number in range(4):
+        accounts.begin_test(f"t.py::{number}")
+        if number == 1:
+            accounts.fixture_begins()
+            KEPT.append(bytearray(2**19))
+            accounts.fixture_ends(1, "pool", "module", "t.py")
+        KEPT.append(bytearray(2**18))
+        house.close()
+        accounts.pay_debt(module_ended=number == 2)
+    ledger = house.run().ledgers["main"]
+    charged = Growth(heap_bytes=0, blocks=0, fds=0, threads=0)
+    for account in (ledger.tests, ledger.fixtures, ledger.collected):
+        charged = add_growth(charged, account)
+    assert ledger.tests_run == 4
+    for name in ("heap_bytes", "blocks", "fds", "threads"):
+        assert getattr(charged, name) == (getattr(ledger.process, name) or 0)
+
+
+def test_a_test_begins_on_disk_before_it_runs(house: House) -> None:
+    """With the process's memory when last seen."""
+    house.accounts.begin_test("t.py::a")
+    assert b'"t.py::a"' in house.journal.path.read_bytes()
+    house.close()
+    (start,) = house.run().starts["main"]
+    assert (start.rss_bytes or 0) > 2**20
+
+
+def test_disturbances_are_noted_once_and_end_with_the_test(house: House) -> None:
+    """A collector switched off, frozen or unfrozen by the test."""
+    house.accounts.begin_test("t.py::a")
+    gc.disable()
+    gc.freeze()
+    first = house.close()
+    gc.enable()
+    house.accounts.begin_test("t.py::b")
+    gc.unfreeze()
+    second = house.close()
+    house.accounts.begin_test("t.py::c")
+    third = house.close()
+    assert first.notes == ["gc-disabled", "gc-frozen"]
+    assert second.notes == ["gc-unfrozen"]
+    assert third.notes == []
+    assert first.growth.survivors is None
+    assert second.growth.survivors is None
+    assert third.growth.survivors is not None
+
+
+def test_imports_of_a_test_are_named(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packages that it was the first to import."""
+    import sys
+    from types import ModuleType
+
+    house.accounts.begin_test("t.py::a")
+    monkeypatch.setitem(sys.modules, "shop.basket", ModuleType("shop.basket"))
+    monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
+    record = house.close()
+    assert (record.modules, record.module_count) == (["shop"], 2)
+
+
+def test_a_debt_is_paid_when_it_is_large(house: House) -> None:
+    """Old cycles are freed at a module's end, and charged to the full collection."""
+    house.accounts.begin_test("t.py::a")
+    KEPT.append([bytearray(2**20), [[] for _ in range(6000)]])
+    KEPT[0].append(KEPT[0])
+    house.close()
+    KEPT.clear()
+    house.accounts.pay_debt(module_ended=False)
+    house.accounts.begin_test("t.py::b")
+    house.close()
+    house.accounts.pay_debt(module_ended=True)
+    ledger = house.run().ledgers["main"]
+    assert ledger.full_collections == 1
+    if ledger.collected.heap_bytes is not None:
+        assert ledger.collected.heap_bytes <= -(2**20)
