@@ -75,7 +75,10 @@ def main() -> int:
         print(f"== {state}", flush=True)
         worst = max(worst, measure(state, runs, words))
         print(f"== {state}: {time.monotonic() - start:.0f} s", flush=True)
-    commands = [["report", state, "--root", str(runs), "--out", str(out / f"{state}.html")] for state in states]
+    commands = [
+        ["report", state, "--root", str(runs), "--out", str(out / f"{state}.html")]
+        for state in states
+    ]
     if len(states) > 1:
         commands.insert(0, ["compare", *states, "--root", str(runs), "--out", str(out)])
     for command in commands:

@@ -87,6 +87,22 @@ SUITE = {
         def test_lazy_cache():
             CACHE.setdefault("table", [Row() for _ in range(20)])
 
+        STATE = {}
+        RING = []
+
+        class Response(Thing):
+            pass
+
+        class Entry(Thing):
+            pass
+
+        def test_last_response():
+            STATE["last"] = Response()
+
+        def test_ring():
+            RING.append(Entry())
+            del RING[:-3]
+
         def test_clean():
             one, other = Thing(), Thing()
             one.other, other.other = other, one
@@ -242,6 +258,8 @@ LEAKS = {
     "test_fixtures.py::pool [module fixture]": "test_fixtures.POOLS[*]",
 }
 CLEAN = (
+    "test_functions.py::test_last_response",
+    "test_functions.py::test_ring",
     "test_functions.py::test_clean",
     "test_functions.py::test_clean_cases[2]",
     "test_classes.py::TestPlain::test_clean",
@@ -256,7 +274,7 @@ CLEAN = (
 def test_the_suites_own_result_stands(result: Result) -> None:
     """Every test passes, whatever it leaks."""
     assert result.status == 0, result.out
-    assert result.last_line == "30 passed"
+    assert result.last_line == "32 passed"
 
 
 @pytest.mark.parametrize("nodeid", LEAKS)
@@ -344,7 +362,7 @@ def test_without_memray_one_sentence_says_so(result: Result) -> None:
 def test_the_ledger_is_written(result: Result) -> None:
     """What each account was charged, and what the process grew by."""
     ledger = result.run.ledgers["main"]
-    assert ledger.tests_run == 30
+    assert ledger.tests_run == 32
     assert (ledger.tests.survivors or 0) > 0
     assert (ledger.fixtures.blocks or 0) > 0
 

@@ -299,15 +299,25 @@ def causes_of(run: Run, nodeid: str) -> list[Cause]:
     if causes:
         return causes
     sites = [site for record in run.captures.get(nodeid, []) for site in record.sites]
-    return [native_cause(sites)] if sites else []
+    heap = [r.growth.heap_bytes or 0 for r in run.repeats.get(nodeid, []) if r.phase == "steady"]
+    cause = native_cause(sites, statistics.median(heap)) if sites and heap else None
+    return [] if cause is None else [cause]
 
 
-def native_cause(sites: Sequence[Site]) -> Cause:
-    """A cause that nothing in Python holds, named by the frame that allocated most."""
-    first = sites[0]
+def native_cause(sites: Sequence[Site], heap_bytes: float) -> Cause | None:
+    """A cause that nothing in Python holds, named by the frame whose allocations come nearest to
+    what the C heap grew by per run.
+
+    ``None`` where the allocations that memray saw do not account for half of it: a library that
+    finds ``malloc`` by itself is not seen, and naming another would accuse the innocent.
+    """
+    if sum(site.bytes for site in sites) < heap_bytes / 2:
+        return None
+    first = min(sites, key=lambda site: (abs(site.bytes - heap_bytes), site.file, site.line))
+    sites = [first, *(site for site in sites if site is not first)]
     place = f"{first.function or '?'} ({first.file})"
     digest = hashlib.sha1(f"native\n{place}".encode(), usedforsecurity=False).hexdigest()
-    return Cause(fingerprint=digest[:12], kind="native", head=place, holder="", sites=list(sites))
+    return Cause(fingerprint=digest[:12], kind="native", head=place, holder="", sites=sites)
 
 
 def read_repeats(run: Run, nodeid: str) -> Repeats:

@@ -408,7 +408,7 @@ def _forget_instance(item: pytest.Item) -> None:
             state.pop("_obj", None)
 
 
-_GLOBALS: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+_GLOBALS: pytest.StashKey[Any] = pytest.StashKey()
 
 
 def restore_doctest(item: pytest.Item) -> None:

@@ -52,7 +52,8 @@ QUIET: dict[str, int | None] = dict.fromkeys(
 def repeat(
     phase: Phase = "steady", number: int = 0, nodeid: str = "t.py::test", **values: Any
 ) -> RepeatRecord:
-    """One repeat; quiet in every signal that is not given."""
+    """One repeat; quiet in every signal that is not given, and objects have blocks."""
+    values.setdefault("blocks", max(0, 3 * (values.get("survivors") or 0)))
     told = {name: values.pop(name) for name in list(values) if name in Growth.__struct_fields__}
     growth = Growth(python_bytes=told.pop("python_bytes", None), **{**QUIET, **told})
     return RepeatRecord(nodeid=nodeid, phase=phase, number=number, growth=growth, **values)
@@ -93,7 +94,22 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
     "objects": (
         Repeats(steady(survivors=[2] * 6)),
         "leak",
-        "grew on 6 of 6 repeats: +2 objects per run",
+        "grew on 6 of 6 repeats: +2 objects",
+    ),
+    "objects replaced on each run": (
+        Repeats(steady(survivors=[2] * 6, blocks=[0] * 6)),
+        "settles",
+        "",
+    ),
+    "objects replaced, beside pytest's own blocks": (
+        Repeats(steady(survivors=[2] * 6, blocks=[9, 8, 9, 9, 8, 9]), Growth(blocks=9)),
+        "settles",
+        "",
+    ),
+    "objects, where blocks are not seen": (
+        Repeats(steady(survivors=[2] * 6, blocks=[None] * 6)),
+        "leak",
+        "+2 objects per run",
     ),
     "descriptors": (Repeats(steady(fds=[1] * 6)), "leak", "+1 file descriptors per run"),
     "threads": (Repeats(steady(threads=[1, 2, 1])), "leak", "+1.3 threads per run"),
