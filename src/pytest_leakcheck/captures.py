@@ -17,8 +17,7 @@ import msgspec
 
 from pytest_leakcheck.journal import Journal, Run, load_run
 from pytest_leakcheck.judge.verdict import judge_run
-from pytest_leakcheck.measure.allocations import short_path
-from pytest_leakcheck.measure.repeat import capture_name
+from pytest_leakcheck.measure.allocations import capture_name, short_path
 from pytest_leakcheck.records import CaptureRecord, Site
 
 _MOST_SITES = 5

@@ -30,7 +30,7 @@ VerdictName: TypeAlias = Literal[
 ]
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
 
-Phase: TypeAlias = Literal["null", "warm-up", "steady", "traced", "native", "release"]
+Phase: TypeAlias = Literal["null", "warm-up", "steady", "traced", "kept", "release"]
 Mark: TypeAlias = Literal["fixed", "better", "same", "worse", "new", "not comparable"]
 CauseKind: TypeAlias = Literal["held", "container", "cycle", "native", "resource"]
 

@@ -73,6 +73,8 @@ class Repeats:
     release: Sequence[RepeatRecord] = ()
     """Repeats in which all fixtures but the session's ended each time."""
     causes: Sequence[Cause] = ()
+    kept: int | None = None
+    """Objects that one run left and the next run neither replaced nor dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,8 @@ def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
         for name, noise in _noises(limits).items()
         if grows_always(repeats.steady, repeats.null, name, noise)
     ]
+    if "survivors" in always and _replaced(repeats, always):
+        always.remove("survivors")
     if any(name in EXACT for name in always):
         return _Signs(always, enough=True)
     traced = bool(repeats.traced) and all(
@@ -177,6 +181,23 @@ def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
     if "heap_bytes" in always and _heap_supported(repeats, limits):
         return _Signs(always, enough=True)
     return _Signs(always, enough=False)
+
+
+def _replaced(repeats: Repeats, always: Sequence[str]) -> bool:
+    """Whether each run's survivors only take the place of the run's before.
+
+    Every object costs a block, and a collection empties the free lists: where the survivors add
+    up, the blocks do too.
+    """
+    if repeats.kept == 0:
+        return True
+    blocks = [r.growth.blocks for r in repeats.steady]
+    if None in blocks or "heap_bytes" in always:
+        return False
+    grown = sum(block or 0 for block in blocks) - len(blocks) * _floor(repeats.null, "blocks")
+    objects = sum(r.growth.survivors or 0 for r in repeats.steady)
+    objects -= len(blocks) * round(_floor(repeats.null, "survivors"))
+    return grown < 0.5 * objects
 
 
 def _heap_supported(repeats: Repeats, limits: Thresholds) -> bool:
@@ -199,6 +220,9 @@ def _judge_less(
             f"{words} on each of {runs} repeats, and no second signal agrees",
             slopes,
         )
+    if grows_always(repeats.steady, repeats.null, "survivors", 0.0):
+        count = slopes["survivors"].per_run
+        return Judgement("settles", f"{count:,.0f} objects are replaced on each run", slopes)
     for name, words in EXACT.items():
         share = _share_grown(repeats.steady, repeats.null, name, 0.0)
         total = sum(getattr(r.growth, name) or 0 for r in repeats.steady)
@@ -332,6 +356,7 @@ def read_repeats(run: Run, nodeid: str) -> Repeats:
         traced=by_phase["traced"],
         release=by_phase["release"],
         causes=causes_of(run, nodeid),
+        kept=by_phase["kept"][-1].growth.survivors if by_phase["kept"] else None,
     )
 
 

@@ -9,6 +9,7 @@ here: it must not share a process with tracemalloc.
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
 import sys
 import sysconfig
@@ -49,6 +50,13 @@ def short_path(path: str, root: str = "") -> str:
     if home != "/" and path.startswith(home + os.sep):
         return "~" + path[len(home) :].replace(os.sep, "/")
     return path.replace(os.sep, "/")
+
+
+def capture_name(nodeid: str) -> str:
+    """A file name for a node id: readable at its start, unique by its end."""
+    digest = hashlib.sha1(nodeid.encode(), usedforsecurity=False).hexdigest()[:10]
+    readable = "".join(c if c.isalnum() else "-" for c in nodeid.rpartition("/")[2])[:60]
+    return f"{readable}-{digest}"
 
 
 class PythonTrace:

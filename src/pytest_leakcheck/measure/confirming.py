@@ -39,7 +39,9 @@ class Confirming:
             self._journal.append,
             Path(plan.folder),
             root,
+            forget=self._forget_reports,
         )
+        self._reporter: pytest.TerminalReporter | None = None
         self._rss_at_start = 0
         self._begun = False
 
@@ -68,6 +70,7 @@ class Confirming:
         """Repeat one item for each of its tasks; nothing is reported to the terminal."""
         if not self._begun:
             self._begun = True
+            self._reporter = item.config.pluginmanager.get_plugin("terminalreporter")
             self._boundary.start()
             self._repeater.measure_null(item.session)
             self._rss_at_start = self._probes.rss() or 0
@@ -80,6 +83,11 @@ class Confirming:
             self._say(Progress(full=True))
             item.session.shouldstop = "leakcheck: a fresh process goes on"
         return True
+
+    def _forget_reports(self) -> None:
+        """Drop what the terminal keeps: subtests report themselves whatever the caller says."""
+        if self._reporter is not None:
+            self._reporter.stats.clear()
 
     def _end_fixtures(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """End the wider fixtures that the next suspect does not need."""

@@ -1,5 +1,7 @@
 """Run one item again, whole protocol, k times, and record what each run leaves.
 
+The explaining room is imported when the first suspect grows: it costs 50 ms.
+
 Used by the confirming process for suspects, and in the suite's own process for a test that is over
 its ``limit_growth``.
 """
@@ -7,7 +9,6 @@ its ``limit_growth``.
 from __future__ import annotations
 
 import copy
-import hashlib
 import statistics
 import sys
 import time
@@ -21,10 +22,10 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from pytest_leakcheck.judge.verdict import Repeats, grows_never, judge_repeats, still_undecided
-from pytest_leakcheck.measure.allocations import PythonTrace, memray_capture
+from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
 from pytest_leakcheck.measure.retention import divide, settle_log_buffers
 from pytest_leakcheck.measure.signals import Probes, growth
-from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
+from pytest_leakcheck.measure.survivors import Boundary, alive_among, collected_so_far, count_types
 from pytest_leakcheck.records import (
     CaptureRecord,
     Cause,
@@ -64,7 +65,9 @@ class Repeater:
 
     Args:
         write: takes each record, in order.
-        null: growth of an empty test, from :meth:`measure_null`.
+        folder: the run's, for captures; None for none.
+        root: the project's folder, cut from paths.
+        forget: called after each run, to drop what a reporter keeps of it.
     """
 
     def __init__(
@@ -75,8 +78,11 @@ class Repeater:
         write: Callable[[JournalRecord], None],
         folder: Path | None,
         root: str,
+        *,
+        forget: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
+        self._forget = forget
         self._probes = probes
         self._boundary = boundary
         self._write = write
@@ -94,6 +100,7 @@ class Repeater:
         sibling = copy.copy(item) if nextitem is None else nextitem
         reports = runtestprotocol(item, log=False, nextitem=sibling)
         _forget_instance(item)
+        self._forget()
         return outcome_of(reports)
 
     def repeat(
@@ -209,7 +216,7 @@ class Repeater:
         self, item: pytest.Item, name: str, found: Repeats, nextitem: Any, *, wide: bool
     ) -> Repeats:
         """Who holds the growth, and where it was allocated."""
-        causes = self._holders(item, nextitem) or self._containers(item, nextitem)
+        causes = self._holders(item, name, nextitem) or self._containers(item, nextitem)
         release = [] if wide else self._release(item, name)
         found = replace(found, causes=causes, release=release)
         told = frozenset(cause.fingerprint for cause in causes)
@@ -251,25 +258,33 @@ class Repeater:
         limits = self._settings.thresholds
         return rest > max(limits.native_least_bytes, limits.native_share * middle)
 
-    def _holders(self, item: pytest.Item, nextitem: Any) -> list[Cause]:
-        """Who holds what one more run leaves."""
+    def _holders(self, item: pytest.Item, name: str, nextitem: Any) -> list[Cause]:
+        """Who holds what one run leaves and the next one does not replace."""
         from pytest_leakcheck.explain.causes import explain_survivors
 
+        first = self._ids_left(item, nextitem)
+        second = self._ids_left(item, nextitem)
+        self._boundary.thaw()
+        kept = alive_among(first - second)
+        self._write(
+            RepeatRecord(nodeid=name, phase="kept", number=0, growth=Growth(survivors=len(kept)))
+        )
+        try:
+            return _visible_first(
+                explain_survivors(kept, ignore={id(kept)}, versions=self._versions())
+            )
+        finally:
+            kept.clear()
+            self._boundary.draw()
+
+    def _ids_left(self, item: pytest.Item, nextitem: Any) -> set[int]:
+        """Ids of what one more run leaves behind."""
         self._boundary.draw()
         self.run_once(item, nextitem)
         settle_log_buffers(item)
         self._boundary.collect()
-        survivors = self._boundary.survivors()
-        mine = divide(survivors, item, (), [self.__dict__, self._boundary.mark]).mine
-        if not mine:
-            return []
-        self._boundary.thaw()
-        ignore = {id(survivors), id(mine), id(self.__dict__)}
-        try:
-            return _visible_first(explain_survivors(mine, ignore=ignore, versions=self._versions()))
-        finally:
-            del survivors, mine
-            self._boundary.draw()
+        left = divide(self._boundary.survivors(), item, (), [self.__dict__, self._boundary.mark])
+        return set(map(id, left.mine))
 
     def _containers(self, item: pytest.Item, nextitem: Any) -> list[Cause]:
         """Containers that grow by values which the collector does not track."""
@@ -421,13 +436,6 @@ def restore_doctest(item: pytest.Item) -> None:
         if _GLOBALS not in item.stash:
             item.stash[_GLOBALS] = dict(doctest.globs)
         doctest.globs = dict(item.stash[_GLOBALS])
-
-
-def capture_name(nodeid: str) -> str:
-    """A file name for a node id: readable at its start, unique by its end."""
-    digest = hashlib.sha1(nodeid.encode(), usedforsecurity=False).hexdigest()[:10]
-    readable = "".join(c if c.isalnum() else "-" for c in nodeid.rpartition("/")[2])[:60]
-    return f"{readable}-{digest}"
 
 
 def _visible_first(causes: list[Cause]) -> list[Cause]:

@@ -205,6 +205,11 @@ def collected_so_far() -> int:
     return sum(generation["collected"] for generation in _get_stats())
 
 
+def alive_among(ids: set[int]) -> list[object]:
+    """The tracked objects with these ids; thaw first. O(heap)."""
+    return _having(_get_objects(), ids)
+
+
 def reach(roots: Iterable[object], young: dict[int, object]) -> set[int]:
     """Ids of the ``young`` objects that ``roots`` reach through young objects only.
 

@@ -14,8 +14,7 @@ import pytest
 
 from pytest_leakcheck.journal import HARNESS_FAILED, Journal
 from pytest_leakcheck.measure.accounts import Accounts, in_forked_child, watch_forks
-from pytest_leakcheck.measure.allocations import FullTrace
-from pytest_leakcheck.measure.repeat import capture_name
+from pytest_leakcheck.measure.allocations import FullTrace, capture_name
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.records import EventRecord, Outcome, Traced

@@ -1,0 +1,147 @@
+"""The confirming process runs the suspects as the suite's own command line would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import suites
+
+LEAKY = """
+    import pytest
+
+    KEPT = []
+
+    class Thing:
+        def __init__(self):
+            self.payload = bytearray(1000)
+
+    @pytest.mark.unit
+    def test_leaks():
+        KEPT.append(Thing())
+"""
+INI = "[pytest]\nmarkers =\n    unit: quick\n"
+
+
+@pytest.fixture(name="suite")
+def _suite(tmp_path: Path) -> Path:
+    """A leaking test in a folder below the root folder."""
+    suites.write(tmp_path, {"unit/test_a.py": LEAKY, "pytest.ini": INI})
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["unit"],
+        ["unit", "-m", "unit"],
+        ["-k", "leaks", "unit/test_a.py::test_leaks"],
+        ["unit", "-x", "--maxfail", "1", "--durations=1", "-p", "no:randomly"],
+        ["unit", "--junitxml", "report.xml", "--basetemp=scratch"],
+        ["unit", "-o", "junit_family=xunit1", "-W", "ignore", "-vv", "--tb=short"],
+    ],
+    ids=" ".join,
+)
+def test_the_suites_command_line_is_kept(suite: Path, words: list[str]) -> None:
+    """Whatever the options, the suspect is found again and judged."""
+    result = suites.leakcheck_in(suite, *words, env=suites.without_memray(suite))
+    test = result.verdicts()["unit/test_a.py::test_leaks"]
+    log = suite / ".leakcheck" / "run" / "confirm-1.log"
+    assert test.verdict == "leak", log.read_text()
+    assert result.run.events == [] or "memray" in result.run.events[0].sentence
+
+
+def test_a_run_from_a_folder_below_the_root(suite: Path) -> None:
+    """Node ids are relative to the root folder, wherever pytest was started."""
+    below = suites.leakcheck_in(suite / "unit", env=suites.without_memray(suite))
+    assert below.status == 0
+    result = suites.Result(suite, below.out, below.status)
+    assert result.verdicts()["unit/test_a.py::test_leaks"].verdict == "leak"
+
+
+def test_outputs_of_the_suite_are_not_written_over(suite: Path) -> None:
+    """The confirming process leaves the suite's own report alone."""
+    suites.leakcheck_in(suite, "--junitxml=report.xml", env=suites.without_memray(suite))
+    report = (suite / "report.xml").read_text(encoding="utf-8")
+    assert 'tests="1"' in report
+
+
+def test_environment_that_a_test_changes_is_not_inherited(suite: Path) -> None:
+    """The confirming process starts with the environment that pytest got."""
+    suites.write(
+        suite,
+        {
+            "unit/test_b.py": """
+                import os
+
+                def test_changes_it():
+                    os.environ["PYTEST_ADDOPTS"] = "--no-such-option"
+            """
+        },
+    )
+    result = suites.leakcheck_in(suite, env=suites.without_memray(suite))
+    assert result.verdicts()["unit/test_a.py::test_leaks"].verdict == "leak"
+
+
+def test_a_suspect_that_cannot_run_twice_says_so(tmp_path: Path) -> None:
+    """A second run that fails is no verdict about memory."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                KEPT = []
+
+                def test_once():
+                    KEPT.append([1])
+                    assert len(KEPT) == 1
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    test = result.verdicts()["test_a.py::test_once"]
+    assert (test.verdict, test.reason) == (
+        "not judged",
+        "it cannot be run twice in one process: the second run fails",
+    )
+    assert (result.status, result.last_line) == (0, "1 passed")
+
+
+def test_a_budget_of_nothing_leaves_suspects_unconfirmed(suite: Path) -> None:
+    """One sentence says so, and how to raise it."""
+    result = suites.leakcheck_in(suite, "--leakcheck-confirm-budget=0")
+    assert result.verdicts()["unit/test_a.py::test_leaks"].verdict == "unconfirmed"
+    assert "raise --leakcheck-confirm-budget." in result.out
+    assert result.status == 0
+
+
+def test_an_interrupted_run_is_not_confirmed(suite: Path) -> None:
+    """Ctrl-C ends it at once; what was measured is kept."""
+    suites.write(suite, {"unit/test_b.py": "def test_b(): raise KeyboardInterrupt\n"})
+    result = suites.leakcheck_in(suite)
+    assert result.status == int(pytest.ExitCode.INTERRUPTED)
+    assert "confirming" not in result.out
+    assert result.verdicts()["unit/test_a.py::test_leaks"].verdict == "unconfirmed"
+
+
+@pytest.mark.parametrize("dist", ["loadfile", "loadgroup", "worksteal"])
+def test_every_way_to_distribute_is_confirmed(suite: Path, dist: str) -> None:
+    """Groups in node ids are no hindrance."""
+    pytest.importorskip("xdist")
+    text = LEAKY.replace("@pytest.mark.unit", '@pytest.mark.xdist_group("one")')
+    suites.write(suite, {"unit/test_a.py": text})
+    words = ["-p", "xdist.plugin", "-p", "xdist.looponfail", "-n1", f"--dist={dist}"]
+    result = suites.leakcheck_in(suite, *words, env=suites.without_memray(suite))
+    (test,) = result.judged.tests
+    assert test.verdict == "leak", test.reason
+    assert test.nodeid.startswith("unit/test_a.py::test_leaks")
+
+
+def test_coverage_and_timeouts_beside_us(suite: Path) -> None:
+    """pytest-cov and pytest-timeout in the same run change no verdict, and we not their result."""
+    pytest.importorskip("pytest_cov")
+    pytest.importorskip("pytest_timeout")
+    words = ["-p", "pytest_cov.plugin", "-p", "pytest_timeout", "--cov=unit", "--timeout=60"]
+    result = suites.leakcheck_in(suite, *words, env=suites.without_memray(suite))
+    assert result.verdicts()["unit/test_a.py::test_leaks"].verdict == "leak"
+    assert result.status == 0
+    assert "TOTAL" in result.out

@@ -1,0 +1,226 @@
+"""Innocent tests: what pytest, the standard library and mocks keep is nobody's leak."""
+
+from __future__ import annotations
+
+import pytest
+import suites
+from suites import Result
+
+SUITE = {
+    "test_innocent.py": """
+        import asyncio
+        import collections
+        import concurrent.futures
+        import contextvars
+        import dataclasses
+        import enum
+        import functools
+        import json
+        import logging
+        import socket
+        import sqlite3
+        import subprocess
+        import sys
+        import tempfile
+        import threading
+        import unittest
+        import warnings
+        import weakref
+        from unittest import mock
+        import pytest
+
+        def test_tmp_path(tmp_path):
+            (tmp_path / "a").write_text("x")
+
+        def test_tmp_path_by_name(request):
+            request.getfixturevalue("tmp_path")
+
+        def test_capsys(capsys):
+            print("told")
+            assert capsys.readouterr().out
+
+        def test_capfd(capfd):
+            print("told")
+            capfd.readouterr()
+
+        def test_prints():
+            print("some output" * 100)
+
+        def test_caplog(caplog):
+            logging.getLogger("x").warning("told %s", object())
+            assert caplog.records
+
+        def test_logs():
+            logging.getLogger("y").error("told %s", [1])
+
+        def test_monkeypatch(monkeypatch):
+            monkeypatch.setenv("A", "1")
+            monkeypatch.setattr(json, "dumps", lambda *a: "")
+
+        def test_recwarn(recwarn):
+            warnings.warn("told")
+
+        def test_warns():
+            with pytest.warns(UserWarning):
+                warnings.warn("told")
+
+        def test_warning_unheard():
+            warnings.warn("told")
+
+        def test_raises():
+            with pytest.raises(ValueError):
+                raise ValueError(bytearray(10_000))
+
+        def test_chained_exceptions():
+            with pytest.raises(KeyError):
+                try:
+                    1 / 0
+                except ZeroDivisionError as error:
+                    raise KeyError from error
+
+        def test_assertion_told_at_length():
+            with pytest.raises(AssertionError):
+                assert [1] * 1000 == [2] * 1000
+
+        def test_mock():
+            stub = mock.MagicMock()
+            stub.a.b(1)
+            stub.c.return_value = 3
+
+        def test_patch():
+            with mock.patch("json.loads"):
+                json.loads("x")
+
+        def test_autospec():
+            mock.create_autospec(subprocess.Popen)
+
+        def test_thread():
+            thread = threading.Thread(target=lambda: None)
+            thread.start()
+            thread.join()
+
+        def test_pool():
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                list(pool.map(str, range(10)))
+
+        def test_asyncio_run():
+            asyncio.run(asyncio.sleep(0))
+
+        def test_subprocess():
+            subprocess.run([sys.executable, "-S", "-c", ""], check=True)
+
+        def test_sqlite():
+            connection = sqlite3.connect(":memory:")
+            connection.execute("create table a(b)")
+            connection.close()
+
+        def test_sockets():
+            for end in socket.socketpair():
+                end.close()
+
+        def test_temporary_file():
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(b"x")
+
+        def test_classes_made_on_the_way():
+            @dataclasses.dataclass
+            class Point:
+                x: int
+
+            class Colour(enum.Enum):
+                RED = 1
+
+            collections.namedtuple("Pair", "a b")(1, 2)
+            Point(1)
+
+        def test_context_copy():
+            variable = contextvars.ContextVar("variable")
+            contextvars.copy_context().run(variable.set, [1])
+
+        def test_weak_dict():
+            class Key:
+                pass
+
+            table, key = weakref.WeakValueDictionary(), Key()
+            table[1] = key
+
+        @functools.lru_cache(maxsize=None)
+        def squares(count):
+            return [number * number for number in range(count)]
+
+        def test_lru_cache():
+            squares(100)
+
+        def test_finaliser(request):
+            request.addfinalizer(lambda: None)
+
+        def test_record(record_property):
+            record_property("name", [1, 2, 3])
+
+        class Case(unittest.TestCase):
+            def test_assert_raises(self):
+                with self.assertRaises(ValueError):
+                    raise ValueError
+
+            def test_assert_logs(self):
+                with self.assertLogs("x"):
+                    logging.getLogger("x").warning("told")
+
+        @pytest.fixture(params=[1, 2])
+        def narrow(request):
+            return [request.param]
+
+        @pytest.fixture(scope="module", params=[1, 2])
+        def wide(request):
+            yield [request.param]
+
+        @pytest.fixture
+        def of_wide(wide):
+            return list(wide)
+
+        def test_narrow(narrow):
+            assert narrow
+
+        def test_wide(wide):
+            assert wide
+
+        def test_of_wide(of_wide):
+            assert of_wide
+    """
+}
+
+
+@pytest.fixture(name="result", scope="module")
+def _result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """One run of the innocents, confirmed."""
+    folder = tmp_path_factory.mktemp("innocents")
+    suites.write(folder, SUITE)
+    return suites.leakcheck_in(folder, "-W", "ignore", env=suites.without_memray(folder))
+
+
+TESTS = sorted(
+    {
+        line.split("def ")[1].partition("(")[0]
+        for line in SUITE["test_innocent.py"].splitlines()
+        if "def test_" in line
+    }
+)
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_an_innocent_is_not_accused(result: Result, name: str) -> None:
+    """Whatever it looks like after one run, its repeats clear it."""
+    found = [
+        f"{test.verdict}: {test.reason}"
+        for nodeid, test in result.verdicts().items()
+        if nodeid.partition("[")[0].rpartition("::")[2] == name
+        and test.verdict not in ("clean", "settles", "late")
+    ]
+    assert found == []
+
+
+def test_all_innocents_were_judged(result: Result) -> None:
+    """None is cleared by not being there."""
+    names = {test.nodeid.partition("[")[0].rpartition("::")[2] for test in result.judged.tests}
+    assert names == set(TESTS)
+    assert result.status == 0
