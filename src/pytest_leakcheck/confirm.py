@@ -363,20 +363,35 @@ _DROPPED = {
 }
 
 
+#: pytest's own options whose value is the next word and may look like a file.
+_TAKES_VALUE = frozenset(
+    ("-k", "-m", "-p", "-o", "-W", "-c", "-n", "--ignore", "--ignore-glob", "--rootdir", "--tb")
+)
+
+
 def kept_arguments(config: pytest.Config) -> list[str]:
     """The user's command line without its files and without what must not happen twice."""
-    positional = set(map(str, config.option.file_or_dir or ()))
+    words = list(map(str, config.invocation_params.args))
+    for positional in map(str, config.option.file_or_dir or ()):
+        _drop_last(words, positional)
     kept: list[str] = []
-    words = iter(map(str, config.invocation_params.args))
-    for word in words:
+    left = iter(words)
+    for word in left:
         name, has_value, _ = word.partition("=")
-        if name in _DROPPED:
-            if _DROPPED[name] and not has_value:
-                next(words, None)
-            continue
-        if word not in positional:
+        if name not in _DROPPED:
             kept.append(word)
+        elif _DROPPED[name] and not has_value:
+            next(left, None)
     return kept
+
+
+def _drop_last(words: list[str], positional: str) -> None:
+    """Take out a file's last mention that is not the value of an option before it."""
+    for at in reversed(range(len(words))):
+        follows = at > 0 and words[at - 1] in _TAKES_VALUE
+        if words[at] == positional and not follows:
+            del words[at]
+            return
 
 
 def _file_of(nodeid: str) -> str:

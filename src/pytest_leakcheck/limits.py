@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -85,6 +85,13 @@ class GrowthLimits:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._probes: Probes | None = None
+        self._repeater: Repeater | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Tell the repeater of wider fixtures, while it repeats."""
+        if self._repeater is not None:
+            self._repeater.saw_fixture(fixturedef)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(
@@ -102,7 +109,7 @@ class GrowthLimits:
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         grown = _grown(before, (probes.heap(), probes.rss()))
         if grown > limit and outcome_of(reports) == "passed":
-            text = self._over(item, nextitem, limit)
+            text = self._checked(item, nextitem, limit, reports)
             if text:
                 _fail(reports, text)
         for report in reports:
@@ -110,16 +117,35 @@ class GrowthLimits:
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
+    def _checked(
+        self,
+        item: pytest.Item,
+        nextitem: pytest.Item | None,
+        limit: int,
+        reports: list[pytest.TestReport],
+    ) -> str | None:
+        """The failure's text; an error of the harness becomes a section of the report."""
+        try:
+            return self._over(item, nextitem, limit)
+        except Exception as error:  # noqa: BLE001 - the suite's own result stands
+            told = f"The limit could not be checked: {type(error).__name__}: {error}."
+            reports[-1].sections.append(("leakcheck", told))
+            return None
+        finally:
+            self._repeater = None
+
     def _over(self, item: pytest.Item, nextitem: pytest.Item | None, limit: int) -> str | None:
         """Repeat; the failure's text where each run leaves more than the limit."""
         assert self._probes is not None
         boundary = _boundary_of(item.config)
-        repeater = Repeater(
+        repeater = self._repeater = Repeater(
             self._settings, self._probes, boundary.line, _drop, None, str(item.config.rootpath)
         )
         with boundary:
-            repeats = repeater.confirm(item, item.nodeid, wide=True)
-            item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001
+            try:
+                repeats = repeater.confirm(item, item.nodeid, wide=True)
+            finally:
+                item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001
         return failure_text(repeats, self._settings, limit)
 
 

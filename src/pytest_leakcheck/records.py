@@ -278,6 +278,9 @@ class Cause(Part, frozen=True, gc=True):
     remedy: str = ""
     """What lets it go, one sentence (catalogue)."""
     link: str = ""
+    bounded: bool = False
+    """What holds it has a limit (an ``lru_cache`` with a ``maxsize``, a ``deque`` with a
+    ``maxlen``, the cache of ``re``): it grows until it is full, and no further."""
     extension: bool = False
     """Retains objects of compiled extension types, whose native size Python cannot see."""
 

@@ -27,8 +27,10 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     # --- repeats: what is noise in one run ------------------------------------------------------
     noise_heap_bytes: int = 200
     """Less C heap than this per run is allocator noise."""
-    noise_python_bytes: int = 48
-    """Less traced Python memory than this per run is noise (the smallest gc object is larger)."""
+    noise_python_bytes: int = 512
+    """Less traced Python memory than this per run, beyond the empty test's, is noise."""
+    noise_blocks: int = 2
+    """So few Python blocks per run are noise, unless a container is seen to grow by them."""
     steady_spread: float = 0.25
     """C heap that grows alone counts as an exact signal when its growth per run keeps within this
     share of the median …"""
@@ -61,6 +63,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Steady repeats of a suspect that grows …"""
     most_repeats: int = 12
     """… and while it is undecided, at most."""
+    weak_repeats: int = 24
+    """Repeats of a quick test that grows by inexact signals only (blocks, C heap): the
+    interpreter's own caches may take that long to fill."""
+    quick_s: float = 0.1
+    """A test is quick when one run takes less."""
     calm_repeats: int = 3
     """A suspect that does not grow at all in so many repeats is let go early."""
     witnesses: int = 3

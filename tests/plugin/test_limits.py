@@ -201,3 +201,28 @@ def test_a_leak_limit_for_every_test(tmp_path_factory: pytest.TempPathFactory) -
     result = suites.pytest_in(folder, "-rA", *MEMRAY, "--limit-leaks=64KB")
     assert "PASSED test_leaks.py::test_clean" in result.out
     assert "MEMORY PROBLEMS test_leaks.py::test_leaks" in result.out
+
+
+def test_a_failing_harness_never_fails_the_suite(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A limit that cannot be checked is said, and every test ends as it would without it."""
+    folder = tmp_path_factory.mktemp("broken")
+    suites.write(
+        folder,
+        {
+            **GROWTH,
+            "conftest.py": """
+                from pytest_leakcheck.measure.repeat import Repeater
+
+                def broken(*args, **kwargs):
+                    raise ValueError("the harness is broken")
+
+                Repeater.repeat = broken
+            """,
+        },
+    )
+    result = suites.pytest_in(folder)
+    assert "INTERNALERROR" not in result.out
+    assert "the harness is broken" in result.out
+    assert result.last_line.startswith("1 failed, 7 passed, 1 skipped")

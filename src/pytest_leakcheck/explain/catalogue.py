@@ -30,6 +30,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     """``>=1.5.2`` or ``<1.5.2``, several joined by commas; empty means any."""
     link: str = ""
+    bounded: bool = False
+    """Whether it grows up to a limit and no further."""
 
 
 def match(

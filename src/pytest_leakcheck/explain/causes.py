@@ -12,7 +12,7 @@ import msgspec
 from pytest_leakcheck.records import Cause
 
 from . import catalogue
-from .anatomy import Live, type_name
+from .anatomy import Live, has_limit, type_name
 from .chains import context_value
 from .containers import ContainerWatch, watch_containers
 from .contents import largest
@@ -223,6 +223,8 @@ class _Explanation:
             what=known.what if known else "",
             remedy=known.remedy if known else "",
             link=known.link if known else "",
+            bounded=(known is not None and known.bounded)
+            or (path is not None and any(map(has_limit, path.chain))),
             **self._amounts(alike),
         )
 

@@ -7,12 +7,12 @@ content, and a context and the tree inside it.
 from __future__ import annotations
 
 import contextvars
-import functools
 import types
 from collections.abc import Callable, Collection
 
 from . import frames
 from .anatomy import (
+    LRU,
     Live,
     ThreadLocal,
     attribute,
@@ -34,7 +34,6 @@ from .edges import (
 )
 from .inline import is_inline_type
 
-_LRU = type(functools.lru_cache(lambda: None))
 _TREE = frozenset({"hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"})
 
 _raw_variable_name = contextvars.ContextVar.__dict__["name"].__get__
@@ -106,7 +105,7 @@ def _through_closure(chain: list[Live], at: int) -> tuple[Edge, int] | None:
 def _through_cache(chain: list[Live], at: int) -> tuple[Edge, int] | None:
     """``lru_cache`` wrapper (→ its dict) → key or result: ``cache of f[*]``."""
     wrapper, target = chain[at], chain[at + 1]
-    if type(wrapper) is not _LRU:
+    if type(wrapper) is not LRU:
         return None
     function = attribute(wrapper, "__wrapped__")
     if target is function or target is instance_dict(wrapper):

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from pytest_leakcheck.records import Cause, Step
 
 from . import catalogue
-from .anatomy import Live, type_name
+from .anatomy import Live, has_limit, type_name
 from .graph import HARNESS, Hop, LiveGraph
 from .holders import find_holders
 from .paths import Path, fingerprint, fold, holder_line, steps_of
@@ -208,6 +208,8 @@ class _Found:
             what=known.what if known else "",
             remedy=known.remedy if known else "",
             link=known.link if known else "",
+            bounded=(known is not None and known.bounded)
+            or any(map(has_limit, [*path.chain, container])),
             extension=any(self.graph.is_extension(o) for item in newest for o in item),
         )
 

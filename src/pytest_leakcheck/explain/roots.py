@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import functools
 import sys
 import types
 from gc import get_objects as _get_objects
@@ -11,6 +10,7 @@ from typing import Any
 
 from . import describe, frames
 from .anatomy import (
+    LRU,
     Live,
     ThreadLocal,
     attribute,
@@ -23,8 +23,6 @@ from .anatomy import (
     raw_class_attribute,
     type_name,
 )
-
-_LRU = type(functools.lru_cache(lambda: None))
 
 _raw_function_module = types.FunctionType.__dict__["__module__"].__get__
 _raw_function_name = types.FunctionType.__dict__["__qualname__"].__get__
@@ -103,7 +101,7 @@ def qualified_name(o: Live) -> str | None:
         module, name = _class_place(o)
     elif cls is types.FunctionType:
         module, name = plain(_raw_function_module(o)), plain(_raw_function_name(o))
-    elif cls is _LRU:
+    elif cls is LRU:
         inner = attribute(o, "__wrapped__")
         if type(inner) is not types.FunctionType:
             return None

@@ -49,3 +49,14 @@ def spread(deltas: Sequence[float]) -> float:
     if middle <= 0:
         return float("inf")
     return (max(deltas) - min(deltas)) / 2 / middle
+
+
+def falls(deltas: Sequence[float]) -> bool:
+    """Whether growth dies down: the later half's median is under half of the earlier half's.
+
+    A leak adds about as much on each run; what falls is a cache or pool that fills.
+    """
+    if len(deltas) < 4:
+        return False
+    half = len(deltas) // 2
+    return statistics.median(deltas[-half:]) < statistics.median(deltas[:half]) / 2

@@ -19,7 +19,7 @@ from typing import Literal
 import msgspec
 
 from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.statistics import slope, spread
+from pytest_leakcheck.judge.statistics import falls, slope, spread
 from pytest_leakcheck.judge.suspects import (
     DISTURBED,
     Floor,
@@ -103,9 +103,17 @@ def judge_repeats(repeats: Repeats, limits: Thresholds) -> Judgement:
     words = f"grew on {runs} of {runs} repeats: {_amounts(slopes, found.signals)}"
     if _released(repeats, found.signals, limits):
         return Judgement("held", f"{words}; released when its wider fixtures ended", slopes)
-    if repeats.causes and all(cause.holder.startswith(RUNNERS) for cause in repeats.causes):
-        return Judgement("settles", f"the test runner keeps it: {repeats.causes[0].holder}", slopes)
-    return Judgement("leak", words, slopes)
+    excuse = _excuse(repeats.causes)
+    return Judgement("settles", excuse, slopes) if excuse else Judgement("leak", words, slopes)
+
+
+def _excuse(causes: Sequence[Cause]) -> str:
+    """Why growth on every repeat is no leak after all; empty where it is one."""
+    if causes and all(cause.bounded for cause in causes):
+        return f"it fills a cache that has a limit: {causes[0].holder}"
+    if causes and all(cause.holder.startswith(RUNNERS) for cause in causes):
+        return f"the test runner keeps it: {causes[0].holder}"
+    return ""
 
 
 def repeat_slopes(repeats: Repeats) -> dict[str, Slope]:
@@ -123,7 +131,9 @@ def grows_always(steady: Sequence[RepeatRecord], null: Growth, name: str, noise:
     """Whether a signal grew beyond noise on every repeat."""
     floor = _floor(null, name)
     deltas = [getattr(r.growth, name) for r in steady]
-    return bool(deltas) and all(d is not None and d - floor > noise for d in deltas)
+    if not deltas or any(d is None or d - floor <= noise for d in deltas):
+        return False
+    return name in EXACT or not falls([d - floor for d in deltas])
 
 
 def still_undecided(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds) -> bool:
@@ -131,6 +141,8 @@ def still_undecided(steady: Sequence[RepeatRecord], null: Growth, limits: Thresh
     for name, noise in _noises(limits).items():
         grown = _share_grown(steady, null, name, noise)
         if 0 < grown < 1:
+            return True
+        if grown == 1 and not grows_always(steady, null, name, noise):
             return True
     return False
 
@@ -140,6 +152,11 @@ def grows_never(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds
     return all(
         _share_grown(steady, null, name, noise) == 0 for name, noise in _noises(limits).items()
     )
+
+
+def grows_exactly(steady: Sequence[RepeatRecord], null: Growth) -> bool:
+    """Whether a signal that counts things grew on every repeat."""
+    return any(grows_always(steady, null, name, 0.0) for name in EXACT)
 
 
 def _noises(limits: Thresholds) -> dict[str, float]:
@@ -160,6 +177,14 @@ class _Signs:
     enough: bool
 
 
+def worth_explaining(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether some signal grew on every repeat, be it ever so little: a holder may be found."""
+    return any(
+        grows_always(repeats.steady, repeats.null, name, noise)
+        for name, noise in _noises(limits).items()
+    )
+
+
 def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
     always = [
         name
@@ -170,17 +195,25 @@ def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
         always.remove("survivors")
     if any(name in EXACT for name in always):
         return _Signs(always, enough=True)
-    traced = bool(repeats.traced) and all(
-        (r.growth.python_bytes or 0) - _floor(repeats.null, "python_bytes")
-        > limits.noise_python_bytes
-        for r in repeats.traced
-    )
-    container = any(cause.kind == "container" for cause in repeats.causes)
-    if "blocks" in always and ("heap_bytes" in always or traced or container):
-        return _Signs([*always, *(["python_bytes"] if traced else [])], enough=True)
+    if "blocks" in always:
+        if any(cause.kind == "container" for cause in repeats.causes):
+            return _Signs(always, enough=True)
+        if not grows_always(repeats.steady, repeats.null, "blocks", limits.noise_blocks):
+            always.remove("blocks")
+    if "blocks" in always and _traced(repeats, limits):
+        return _Signs([*always, "python_bytes"], enough=True)
+    if "blocks" in always and "heap_bytes" in always:
+        return _Signs(always, enough=True)
     if "heap_bytes" in always and _heap_supported(repeats, limits):
         return _Signs(always, enough=True)
     return _Signs(always, enough=False)
+
+
+def _traced(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether traced Python memory grew on each traced repeat."""
+    floor = _floor(repeats.null, "python_bytes") + limits.noise_python_bytes
+    grown = [r.growth.python_bytes or 0 for r in repeats.traced]
+    return bool(grown) and min(grown) > floor
 
 
 def _replaced(repeats: Repeats, always: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from pytest_leakcheck.measure.repeat import Repeater
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.plan import Plan, Progress, Task
-from pytest_leakcheck.records import EventRecord
+from pytest_leakcheck.records import EventRecord, SkipRecord
 
 #: A confirming process that has grown by so much is replaced by a fresh one.
 _MOST_GROWTH_BYTES = 768 * 1024 * 1024
@@ -76,13 +77,22 @@ class Confirming:
             self._rss_at_start = self._probes.rss() or 0
         for task in self._tasks[item.nodeid]:
             self._say(Progress(begin=task.name))
-            self._repeater.confirm(item, task.name, wide=task.wide)
+            try:
+                self._repeater.confirm(item, task.name, wide=task.wide)
+            except Exception as error:  # noqa: BLE001 - the next suspect may fare better
+                told = f"the harness failed while repeating it: {type(error).__name__}: {error}"
+                self._journal.append(SkipRecord(nodeid=task.name, reason=told))
             self._say(Progress(end=task.name))
         self._end_fixtures(item, nextitem)
         if self._too_large():
             self._say(Progress(full=True))
             item.session.shouldstop = "leakcheck: a fresh process goes on"
         return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Tell the repeater of wider fixtures."""
+        self._repeater.saw_fixture(fixturedef)
 
     def _forget_reports(self) -> None:
         """Drop what the terminal keeps: subtests report themselves whatever the caller says."""

@@ -21,9 +21,16 @@ import msgspec
 import pytest
 from _pytest.runner import runtestprotocol
 
-from pytest_leakcheck.judge.verdict import Repeats, grows_never, judge_repeats, still_undecided
+from pytest_leakcheck.judge.verdict import (
+    Repeats,
+    grows_exactly,
+    grows_never,
+    judge_repeats,
+    still_undecided,
+    worth_explaining,
+)
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
-from pytest_leakcheck.measure.retention import divide, settle_log_buffers
+from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
 from pytest_leakcheck.measure.signals import Probes, growth
 from pytest_leakcheck.measure.survivors import Boundary, alive_among, collected_so_far, count_types
 from pytest_leakcheck.records import (
@@ -90,6 +97,12 @@ class Repeater:
         self._root = root
         self.null = Growth()
         self._evidenced: set[frozenset[str]] = set()
+        self._wider: dict[int, pytest.FixtureDef[Any]] = {}
+
+    def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
+        """Know a wider fixture that has been set up."""
+        if definition.scope != "function":
+            self._wider[id(definition)] = definition
 
     # --- one run -------------------------------------------------------------------------------
 
@@ -98,8 +111,11 @@ class Repeater:
         _forget_instance(item)
         restore_doctest(item)
         sibling = copy.copy(item) if nextitem is None else nextitem
+        lengths = _lengths(item)
         reports = runtestprotocol(item, log=False, nextitem=sibling)
         _forget_instance(item)
+        _cut_back(lengths)
+        drop_finished(self._wider.values())
         self._forget()
         return outcome_of(reports)
 
@@ -183,7 +199,7 @@ class Repeater:
         found = Repeats(steady=steady, null=self.null)
         if any(record.outcome != "passed" for record in steady):
             return found
-        if judge_repeats(found, settings.thresholds).verdict not in ("leak", "unconfirmed"):
+        if not worth_explaining(found, settings.thresholds):
             self._look_at_garbage(item, name, steady, nextitem)
             return found
         return self._explain(item, name, found, nextitem, wide=wide)
@@ -200,7 +216,7 @@ class Repeater:
     def _steady(self, item: pytest.Item, name: str, nextitem: Any) -> list[RepeatRecord]:
         settings, limits = self._settings, self._settings.thresholds
         steady: list[RepeatRecord] = []
-        for number in range(settings.most_repeats):
+        for number in range(settings.weak_repeats):
             record = self.repeat(item, name, "steady", number, nextitem)
             self._write(record)
             steady.append(record)
@@ -208,9 +224,21 @@ class Repeater:
                 break
             if len(steady) >= settings.calm_repeats and grows_never(steady, self.null, limits):
                 break
-            if len(steady) >= settings.repeats and not still_undecided(steady, self.null, limits):
+            if len(steady) >= self._enough(steady):
                 break
         return steady
+
+    def _enough(self, steady: list[RepeatRecord]) -> int:
+        """How many repeats decide, going by those so far."""
+        settings, limits = self._settings, self._settings.thresholds
+        if grows_exactly(steady, self.null):
+            return settings.repeats
+        quick = max(record.duration_s for record in steady) < settings.quick_s
+        if not quick:
+            undecided = still_undecided(steady, self.null, limits)
+            return settings.most_repeats if undecided else settings.repeats
+        growing = worth_explaining(Repeats(steady=steady, null=self.null), limits)
+        return settings.weak_repeats if growing else settings.most_repeats
 
     def _explain(
         self, item: pytest.Item, name: str, found: Repeats, nextitem: Any, *, wide: bool
@@ -383,6 +411,17 @@ class Repeater:
         from pytest_leakcheck.measure.environment import installed_packages
 
         return installed_packages()
+
+
+def _lengths(item: pytest.Item) -> list[tuple[list[Any], int]]:
+    """The lists in which an item gathers something on each run; in a suite it runs once."""
+    lists = (getattr(item, "_report_sections", None), getattr(item, "user_properties", None))
+    return [(entries, len(entries)) for entries in lists if isinstance(entries, list)]
+
+
+def _cut_back(lengths: list[tuple[list[Any], int]]) -> None:
+    for entries, length in lengths:
+        del entries[length:]
 
 
 def _uses_wider_fixtures(item: pytest.Item) -> bool:

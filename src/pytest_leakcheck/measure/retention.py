@@ -158,6 +158,25 @@ def _fixture_finalisers(item: pytest.Item, young: dict[int, object]) -> list[obj
     return found
 
 
+def drop_finished(definitions: Iterable[pytest.FixtureDef[Any]]) -> None:
+    """Take finished fixtures' calls of ``finish`` out of the wider fixtures where they wait.
+
+    pytest leaves one there for each set-up of a narrower fixture, until the wider one ends. A
+    repeated test would gather them; a call for a fixture that has ended does nothing.
+    """
+    for definition in definitions:
+        waiting = definition._finalizers  # noqa: SLF001
+        if len(waiting) > 1:
+            waiting[:] = [call for call in waiting if not _has_finished(call)]
+
+
+def _has_finished(call: object) -> bool:
+    if type(call) is not partial or type(call.func) is not MethodType:
+        return False
+    owner = call.func.__self__
+    return type(owner) is _pytest.fixtures.FixtureDef and owner.cached_result is None
+
+
 #: Whose calls wait in fixtures without being the user's, by the call's qualified name.
 _WAITING = frozenset({"FixtureDef.finish", "FixtureDef.execute", "Sweep._finalising"})
 
