@@ -227,9 +227,10 @@ def _replaced(repeats: Repeats, always: Sequence[str]) -> bool:
     blocks = [r.growth.blocks for r in repeats.steady]
     if None in blocks or "heap_bytes" in always:
         return False
-    grown = sum(block or 0 for block in blocks) - len(blocks) * _floor(repeats.null, "blocks")
-    objects = sum(r.growth.survivors or 0 for r in repeats.steady)
-    objects -= len(blocks) * round(_floor(repeats.null, "survivors"))
+    # Medians: a pool that fills on the first of the repeats says nothing of the others.
+    grown = statistics.median(block or 0 for block in blocks) - _floor(repeats.null, "blocks")
+    objects = statistics.median(r.growth.survivors or 0 for r in repeats.steady)
+    objects -= _floor(repeats.null, "survivors")
     return grown < 0.5 * objects
 
 

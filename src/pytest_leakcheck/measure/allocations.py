@@ -112,6 +112,8 @@ class PythonTrace:
                 continue
             left += trace.size
             told = _told(frames)
+            if not told:
+                continue
             by_place[told[0].filename, told[0].lineno].append((trace.size, told))
         sites = [self._site(allocations) for allocations in by_place.values()]
         sites.sort(key=lambda site: (-site.bytes, site.file, site.line))
@@ -131,9 +133,8 @@ class PythonTrace:
 
 
 def _told(frames: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The frames without those that allocate on behalf of another; all where none is left."""
-    told = tuple(f for f in frames if not any(part in f.filename for part in _MACHINERY))
-    return told or frames
+    """The frames without those that allocate on behalf of another."""
+    return tuple(f for f in frames if not any(part in f.filename for part in _MACHINERY))
 
 
 def memray_missing() -> str | None:

@@ -66,7 +66,7 @@ def describe_run(  # noqa: PLR0913 - the record's own fields
         settings=_plain(settings),
         python=platform.python_version(),
         implementation=platform.python_implementation(),
-        platform=platform.platform(),
+        platform=_platform(),
         machine=platform.machine(),
         cpu_count=os.cpu_count() or 1,
         memory_bytes=_memory(),
@@ -77,6 +77,13 @@ def describe_run(  # noqa: PLR0913 - the record's own fields
         workers=workers,
         probes=dict(probes),
     )
+
+
+def _platform() -> str:
+    """System, its version and the C library; not the build's own name, which tells a machine."""
+    release = ".".join(platform.release().split("-")[0].split(".")[:2])
+    library = " ".join(filter(None, platform.libc_ver()))
+    return ", ".join(filter(None, (f"{platform.system()} {release}", library)))
 
 
 def _plain(settings: Settings) -> dict[str, Any]:

@@ -98,6 +98,7 @@ class Repeater:
         self.null = Growth()
         self._evidenced: set[frozenset[str]] = set()
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
+        self._null_sites: set[tuple[str, int]] = set()
 
     def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
         """Know a wider fixture that has been set up."""
@@ -165,7 +166,8 @@ class Repeater:
                 record = self.repeat(item, item.nodeid, "null", number)
                 if number >= 2 and record.outcome == "passed":
                     records.append(record)
-            traced = self._traced(item, item.nodeid, "null", 0)[0] if records else None
+            traced, sites = self._traced(item, item.nodeid, "null", 0) if records else (None, [])
+            self._null_sites = {(site.file, site.line) for site in sites}
         except Exception as error:  # noqa: BLE001 - a hook of the suite cannot take this item
             self._write(
                 EventRecord(
@@ -273,7 +275,7 @@ class Repeater:
             record, where = self._traced(item, name, "traced", number, nextitem)
             if record is not None:
                 traced.append(record)
-                sites = where
+                sites = [s for s in where if (s.file, s.line) not in self._null_sites]
                 self._write(record)
         return traced, sites
 

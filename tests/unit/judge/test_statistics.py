@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_leakcheck.judge.statistics import median_floor, slope, spread
+from pytest_leakcheck.judge.statistics import falls, median_floor, slope, spread
 
 QUICK = settings(max_examples=60, deadline=None)
 numbers = st.integers(-(10**9), 10**9)
@@ -100,3 +100,27 @@ def test_spread_is_half_the_range_as_a_share_of_the_median() -> None:
     assert spread([90, 100, 110]) == pytest.approx(0.1)
     assert spread([-5, 0, 5]) == math.inf
     assert spread([-1, -1]) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("deltas", "dies_down"),
+    [
+        ([43, 21, 20, 13, 9, 4], True),
+        ([100, 100, 10, 10], True),
+        ([100, 100, 50, 50], False),
+        ([5, 5, 5, 5, 5, 5], False),
+        ([1, 2, 3, 4, 5, 6], False),
+        ([100, 1, 1], False),
+        ([], False),
+    ],
+)
+def test_growth_that_dies_down_falls(deltas: list[float], dies_down: bool) -> None:
+    """The later half is under half of the earlier one, over four runs at least."""
+    assert falls(deltas) == dies_down
+
+
+@QUICK
+@given(value=st.integers(1, 10**6), runs=st.integers(1, 30))
+def test_a_steady_leak_never_falls(value: int, runs: int) -> None:
+    """The same growth on each run is no cache that fills."""
+    assert not falls([value] * runs)
