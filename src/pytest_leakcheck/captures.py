@@ -63,7 +63,11 @@ def _place(frames: list[Any], root: str) -> tuple[str, str, int]:
     for function, file, line in frames:
         if function and "<unknown>" not in function and not _is_allocator(function):
             return function, short_path(file, root), line
-    return frames[0] if frames else ("<unknown>", "<unknown>", 0)
+    return _UNNAMED
+
+
+#: Compiled code whose symbols were stripped: nothing tells its functions apart.
+_UNNAMED = ("compiled code without symbol names", "?", 0)
 
 
 def _is_allocator(function: str) -> bool:

@@ -373,7 +373,9 @@ def native_cause(sites: Sequence[Site], heap_bytes: float) -> Cause | None:
         return None
     first = min(sites, key=lambda site: (abs(site.bytes - heap_bytes), site.file, site.line))
     sites = [first, *(site for site in sites if site is not first)]
-    place = f"{first.function or '?'} ({first.file})"
+    place = first.function or "?"
+    if first.file != "?":
+        place += f" ({first.file})"
     digest = hashlib.sha1(f"native\n{place}".encode(), usedforsecurity=False).hexdigest()
     return Cause(fingerprint=digest[:12], kind="native", head=place, holder="", sites=sites)
 

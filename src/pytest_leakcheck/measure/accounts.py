@@ -165,7 +165,7 @@ class Accounts:
         reading = self._probes.read()
         survivors = self._boundary.survivors()
         stack = running_state(2)
-        harness = [self.__dict__, self._instances, self._boundary.mark, stack]
+        harness = [self, self.__dict__, self._instances, self._boundary.mark, stack]
         left = divide(survivors, item, self._fixture_ids, harness, stack)
         types, user_survivors = count_types(left.mine), len(left.mine)
         of_pytest, of_fixtures = left.pytest, left.fixtures

@@ -137,7 +137,9 @@ class Repeater:
         before = self._probes.read(peak=False)
         self._boundary.collect()
         after = self._probes.read(peak=False)
-        left = divide(self._boundary.survivors(), item, (), [self.__dict__, self._boundary.mark])
+        left = divide(
+            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
+        )
         types, count = count_types(left.mine), len(left.mine)
         del left
         unseen = self._boundary.user_froze or self._boundary.user_unfroze
@@ -160,12 +162,12 @@ class Repeater:
     def measure_null(self, session: pytest.Session, runs: int = 5) -> None:
         """Learn what pytest itself keeps per run, from an item that does nothing."""
         item = _NullItem.from_parent(session, name="leakcheck-null")
-        records: list[RepeatRecord] = []
         try:
-            for number in range(runs + 2):
-                record = self.repeat(item, item.nodeid, "null", number)
-                if number >= 2 and record.outcome == "passed":
-                    records.append(record)
+            packed = [
+                _packed(self.repeat(item, item.nodeid, "null", number))
+                for number in range(runs + 2)
+            ]
+            records = [r for r in map(_unpacked, packed[2:]) if r.outcome == "passed"]
             traced, sites = self._traced(item, item.nodeid, "null", 0) if records else (None, [])
             self._null_sites = {(site.file, site.line) for site in sites}
         except Exception as error:  # noqa: BLE001 - a hook of the suite cannot take this item
@@ -216,19 +218,23 @@ class Repeater:
         return Repeats(steady=[], null=self.null)
 
     def _steady(self, item: pytest.Item, name: str, nextitem: Any) -> list[RepeatRecord]:
-        settings, limits = self._settings, self._settings.thresholds
-        steady: list[RepeatRecord] = []
-        for number in range(settings.weak_repeats):
-            record = self.repeat(item, name, "steady", number, nextitem)
+        packed: list[bytes] = []
+        for number in range(self._settings.weak_repeats):
+            packed.append(_packed(self.repeat(item, name, "steady", number, nextitem)))
+            if self._is_decided(list(map(_unpacked, packed))):
+                break
+        steady = list(map(_unpacked, packed))
+        for record in steady:
             self._write(record)
-            steady.append(record)
-            if record.outcome != "passed":
-                break
-            if len(steady) >= settings.calm_repeats and grows_never(steady, self.null, limits):
-                break
-            if len(steady) >= self._enough(steady):
-                break
         return steady
+
+    def _is_decided(self, steady: list[RepeatRecord]) -> bool:
+        settings, limits = self._settings, self._settings.thresholds
+        if steady[-1].outcome != "passed":
+            return True
+        if len(steady) >= settings.calm_repeats and grows_never(steady, self.null, limits):
+            return True
+        return len(steady) >= self._enough(steady)
 
     def _enough(self, steady: list[RepeatRecord]) -> int:
         """How many repeats decide, going by those so far."""
@@ -313,7 +319,9 @@ class Repeater:
         self.run_once(item, nextitem)
         settle_log_buffers(item)
         self._boundary.collect()
-        left = divide(self._boundary.survivors(), item, (), [self.__dict__, self._boundary.mark])
+        left = divide(
+            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
+        )
         return set(map(id, left.mine))
 
     def _containers(self, item: pytest.Item, nextitem: Any) -> list[Cause]:
@@ -453,6 +461,12 @@ _ENDED = {
     "xpassed": "passes where it was expected to fail",
     "passed": "passes",
 }
+
+
+# Between two repeats a record is kept as one small block: a struct with its numbers is a dozen
+# and would look like growth.
+_packed = msgspec.msgpack.Encoder().encode
+_unpacked = msgspec.msgpack.Decoder(RepeatRecord).decode
 
 
 def _forget_instance(item: pytest.Item) -> None:

@@ -123,7 +123,9 @@ def _state_of(item: pytest.Item, young: dict[int, object]) -> list[object]:
     """What pytest keeps of a test: the state of its item and collectors (a class instance, its
     stash), what waits for their teardown, and the log handlers that it empties by putting new
     buffers in."""
-    nodes = [node.__dict__ for node in item.listchain()]
+    # An object and its dict: from 3.13 on only one of them shows the attributes, and not always
+    # the same one.
+    nodes = [part for node in item.listchain() for part in (node, node.__dict__)]
     # What they hold may be old and still get young parts: a stash, a list of report sections, an
     # instance that pytest made at collection.
     roots: list[object] = [*nodes, item.session._setupstate.stack]  # noqa: SLF001
@@ -132,7 +134,7 @@ def _state_of(item: pytest.Item, young: dict[int, object]) -> list[object]:
     for part in (state.get("stash"), state.get("_instance")):
         if part is not None:
             roots += [part, *(inner for inner in _referents(part) if type(inner) is dict)]
-    roots += [handler.__dict__ for handler in _log_handlers(item)]
+    roots += [part for h in _log_handlers(item) for part in (h, h.__dict__)]
     roots += _fixture_finalisers(item, young)
     return roots
 
