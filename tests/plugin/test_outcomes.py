@@ -254,7 +254,8 @@ def test_a_disabled_collector_is_noted(result: Result) -> None:
 def test_the_next_test_is_measured_as_usual(result: Result, nodeid: str) -> None:
     """What a test left is not charged to the one after it."""
     (record,) = [t for t in result.run.tests if t.nodeid == f"{nodeid}::test_after_them"]
-    assert record.growth.survivors in (0, 1)
+    # 3.13 makes a dict of each object that is asked for it, the first time.
+    assert record.growth.survivors in range(8), record.types
     assert not any(name.startswith("test_") for name in record.types)
     assert record.notes == []
 
