@@ -49,7 +49,8 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     late_bytes: int = 64 * 1024
     """Cyclic garbage below this per test is not worth a verdict of its own."""
     intermittent_share: float = 0.3
-    """Growth on at least this share of the repeats, but not on all, stays unconfirmed."""
+    """Growth on at least this share of the repeats, but not on all, stays unconfirmed, where it
+    adds up to one for so many of them."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -115,6 +115,20 @@ def raw_class_attribute(cls: type, name: str) -> Any:
     return None
 
 
+def is_module(o: Live) -> bool:
+    """Whether an object is a module. O(1)."""
+    return issubclass(type(o), types.ModuleType)
+
+
+def referents(o: Live) -> list[Live]:
+    """What an object refers to; of a module its namespace alone. O(references).
+
+    On 3.12 the module ``_asyncio`` shows the collector the dead objects of its free list. To take a
+    reference to one and drop it again puts it there twice, and the next collection never ends.
+    """
+    return [module_dict(o)] if is_module(o) else _get_referents(o)
+
+
 def module_dict(module: types.ModuleType) -> dict[str, Any]:
     """A module's namespace, past a module subclass's ``__getattribute__``. O(1)."""
     found = _raw_dict_of_module(module)

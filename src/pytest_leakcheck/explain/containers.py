@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from pytest_leakcheck.records import Cause, Step
 
 from . import catalogue
-from .anatomy import Live, has_limit, type_name
+from .anatomy import Live, has_limit, is_module, type_name
 from .graph import HARNESS, Hop, LiveGraph
 from .holders import find_holders
 from .paths import Path, fingerprint, fold, holder_line, steps_of
@@ -125,7 +125,8 @@ def _containers() -> Iterator[tuple[Live, int]]:
             if length is not None and id(o) != mine:
                 yield o, length(o)
         for start in range(0, len(heap), _CHUNK):
-            for o in _get_referents(*heap[start : start + _CHUNK]):
+            chunk = [o for o in heap[start : start + _CHUNK] if not is_module(o)]
+            for o in _get_referents(*chunk):
                 if type(o) is dict and not _is_tracked(o) and id(o) not in seen:
                     seen.add(id(o))
                     yield o, len(o)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from gc import get_referents as _get_referents
 from gc import is_tracked as _is_tracked
 
 from pytest_leakcheck.records import Content
 
-from .anatomy import Live, Sizes, type_name
+from .anatomy import Live, Sizes, referents, type_name
 from .chains import name_chain
 from .graph import Hop
 from .paths import holder_line
@@ -30,7 +29,7 @@ def largest(head: Live, owned: Collection[int], sizes: Sizes, limit: int = 3) ->
     weights: list[tuple[int, int]] = []
     at = 0
     while at < len(queue) and len(queue) < _AT_MOST:
-        for o in _get_referents(queue[at]):
+        for o in referents(queue[at]):
             if id(o) in seen or (id(o) not in owned and _is_tracked(o)) or _is_class(o):
                 continue
             seen.add(id(o))

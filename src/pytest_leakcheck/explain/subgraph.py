@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from gc import get_referents as _get_referents
 from gc import is_tracked as _is_tracked
 from sys import getrefcount as _getrefcount
 from typing import NamedTuple
 
 from . import inline
-from .anatomy import Live, Sizes, is_extension_type, is_gc_type
+from .anatomy import Live, Sizes, is_extension_type, is_gc_type, referents
 
 _referent = weakref.ReferenceType.__call__
 
@@ -103,9 +102,9 @@ class _Survey:
         total = kind.size(o)
         native = kind.native
         pending: list[Live] = []
-        referents = _get_referents(o)
+        shown = referents(o)
         while True:
-            for r in referents:
+            for r in shown:
                 target = index.get(id(r))
                 if target is not None:
                     out.append(target)
@@ -121,7 +120,7 @@ class _Survey:
                         pending.append(r)
             if not pending:
                 break
-            referents = _get_referents(pending.pop())
+            shown = referents(pending.pop())
         self.subgraph.own[position] = total
         if native:
             self.subgraph.native.add(position)
@@ -142,9 +141,9 @@ class _Survey:
 
 def _overhead() -> int:
     """References that the loop of ``_visit`` itself adds; interpreters differ."""
-    referents = _get_referents([object()])
-    for r in referents:
-        # Not the probe's own list any more: only ``referents`` and the loop refer to it.
+    shown = referents([object()])
+    for r in shown:
+        # Not the probe's own list any more: only ``shown`` and the loop refer to it.
         return _getrefcount(r)
     return 0
 

@@ -155,8 +155,11 @@ def grows_never(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds
 
 
 def grows_exactly(steady: Sequence[RepeatRecord], null: Growth) -> bool:
-    """Whether a signal that counts things grew on every repeat."""
-    return any(grows_always(steady, null, name, 0.0) for name in EXACT)
+    """Whether a signal that counts things grew on every repeat, objects that add up included."""
+    always = [name for name in EXACT if grows_always(steady, null, name, 0.0)]
+    if always == ["survivors"]:
+        return not _replaced(Repeats(steady=steady, null=null), always)
+    return bool(always)
 
 
 def _noises(limits: Thresholds) -> dict[str, float]:
@@ -261,7 +264,7 @@ def _judge_less(
         share = _share_grown(repeats.steady, repeats.null, name, 0.0)
         total = sum(getattr(r.growth, name) or 0 for r in repeats.steady)
         total -= runs * round(_floor(repeats.null, name))
-        if share >= limits.intermittent_share and total > 0:
+        if share >= limits.intermittent_share and total >= limits.intermittent_share * runs:
             return Judgement(
                 "unconfirmed",
                 f"{words} grew on {round(share * runs)} of {runs} repeats, by {total} in all",

@@ -22,6 +22,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from pytest_leakcheck.judge.verdict import (
+    RUNNERS,
     Repeats,
     grows_exactly,
     grows_never,
@@ -494,9 +495,13 @@ def restore_doctest(item: pytest.Item) -> None:
 
 
 def _visible_first(causes: list[Cause]) -> list[Cause]:
-    """Without objects that only compiled code refers to, where there are others: they hang on an
-    object of a C type that does not show the collector what it holds."""
-    seen = [cause for cause in causes if cause.known != "held-from-c"]
+    """Where there are others, without objects that only compiled code refers to (they hang on an
+    object of a C type that does not show what it holds), and without the test runner's own."""
+    seen = [
+        cause
+        for cause in causes
+        if cause.known != "held-from-c" and not cause.holder.startswith(RUNNERS)
+    ]
     return seen or causes
 
 

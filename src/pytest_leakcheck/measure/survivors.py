@@ -15,6 +15,7 @@ import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 # The tests under measurement may patch the `gc` module.
 _collect, _freeze, _unfreeze = gc.collect, gc.freeze, gc.unfreeze
@@ -221,7 +222,8 @@ def reach(roots: Iterable[object], young: dict[int, object]) -> set[int]:
         new = young.keys() & map(id, _get_referents(*frontier))
         new -= seen
         seen |= new
-        frontier = [young[key] for key in new]
+        # Modules are passed over: see `referents` in explain/anatomy.py for what they may show.
+        frontier = [o for o in (young[key] for key in new) if type(o) is not ModuleType]
     return seen
 
 
