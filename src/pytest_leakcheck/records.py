@@ -30,7 +30,9 @@ VerdictName: TypeAlias = Literal[
 ]
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
 
-Phase: TypeAlias = Literal["null", "warm-up", "steady", "traced", "kept", "release"]
+Phase: TypeAlias = Literal[
+    "null", "null-net", "warm-up", "steady", "traced", "kept", "net", "release"
+]
 Mark: TypeAlias = Literal["fixed", "better", "same", "worse", "new", "not comparable"]
 CauseKind: TypeAlias = Literal["held", "container", "cycle", "native", "resource"]
 

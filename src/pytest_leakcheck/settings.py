@@ -77,6 +77,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Confirmation stops after so long; what is left stays unconfirmed."""
     test_timeout_s: float = 120.0
     """One suspect's confirmation is given up after so long."""
+    net_repeats: int = 6
+    """Repeats between two collections of the whole heap, of a suspect that grows by inexact signals
+    only."""
     release_repeats: int = 2
     """Repeats in which every fixture but the session's ends, of a suspect that grows."""
     traced_repeats: int = 2

@@ -73,6 +73,11 @@ class Repeats:
     release: Sequence[RepeatRecord] = ()
     """Repeats in which all fixtures but the session's ended each time."""
     causes: Sequence[Cause] = ()
+    net: Growth | None = None
+    """Growth over ``net_runs`` repeats between two collections of the whole heap."""
+    net_runs: int = 0
+    null_net: Growth = field(default_factory=Growth)
+    """The same of the empty test."""
     kept: int | None = None
     """Objects that one run left and the next run neither replaced nor dropped."""
 
@@ -182,18 +187,29 @@ class _Signs:
 
 def worth_explaining(repeats: Repeats, limits: Thresholds) -> bool:
     """Whether some signal grew on every repeat, be it ever so little: a holder may be found."""
-    return any(
-        grows_always(repeats.steady, repeats.null, name, noise)
-        for name, noise in _noises(limits).items()
-    )
+    return bool(_always(repeats, limits))
 
 
-def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
-    always = [
+def _always(repeats: Repeats, limits: Thresholds) -> list[str]:
+    """The signals that grew on every repeat and, where that was looked at, over all of them."""
+    return [
         name
         for name, noise in _noises(limits).items()
         if grows_always(repeats.steady, repeats.null, name, noise)
+        and _adds_up(repeats, name, noise)
     ]
+
+
+def _adds_up(repeats: Repeats, name: str, noise: float) -> bool:
+    total = None if repeats.net is None else getattr(repeats.net, name)
+    if total is None or not repeats.net_runs:
+        return True
+    floor = max(0, getattr(repeats.null_net, name) or 0) / repeats.net_runs
+    return bool(total / repeats.net_runs - floor > noise)
+
+
+def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
+    always = _always(repeats, limits)
     if "survivors" in always and _replaced(repeats, always):
         always.remove("survivors")
     if any(name in EXACT for name in always):
@@ -395,6 +411,9 @@ def read_repeats(run: Run, nodeid: str) -> Repeats:
         traced=by_phase["traced"],
         release=by_phase["release"],
         causes=causes_of(run, nodeid),
+        net=by_phase["net"][-1].growth if by_phase["net"] else None,
+        net_runs=by_phase["net"][-1].number if by_phase["net"] else 0,
+        null_net=null_net(run),
         kept=by_phase["kept"][-1].growth.survivors if by_phase["kept"] else None,
     )
 
@@ -409,10 +428,16 @@ def null_floor(run: Run) -> Growth:
     return Growth(**values)
 
 
+def null_net(run: Run) -> Growth:
+    """Net growth of the empty test in the last confirming process."""
+    nets = [r for rs in run.repeats.values() for r in rs if r.phase == "null-net"]
+    return nets[-1].growth if nets else Growth()
+
+
 def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
     judged: dict[str, TestVerdict] = {}
     for nodeid, records in run.repeats.items():
-        if all(record.phase == "null" for record in records):
+        if all(record.phase in ("null", "null-net") for record in records):
             continue
         repeats = read_repeats(run, nodeid)
         judgement = judge_repeats(repeats, limits)

@@ -31,7 +31,12 @@ from pytest_leakcheck.judge.verdict import (
     worth_explaining,
 )
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
-from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
+from pytest_leakcheck.measure.retention import (
+    divide,
+    drop_finished,
+    parameter_exceptions,
+    settle_log_buffers,
+)
 from pytest_leakcheck.measure.signals import Probes, growth
 from pytest_leakcheck.measure.survivors import Boundary, alive_among, collected_so_far, count_types
 from pytest_leakcheck.records import (
@@ -45,6 +50,7 @@ from pytest_leakcheck.records import (
     Late,
     Outcome,
     Phase,
+    Reading,
     RepeatRecord,
     SkipRecord,
 )
@@ -53,7 +59,12 @@ if TYPE_CHECKING:
     from pytest_leakcheck.settings import Settings
 
 _clock = time.perf_counter
+_sleep = time.sleep
 _sys_modules = sys.modules
+
+#: Grace for threads and descriptors: pauses double from the first to the longest, 127 ms in all.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.064
+_MOST_VAIN_WAITS = 3
 
 
 def outcome_of(reports: list[pytest.TestReport]) -> Outcome:
@@ -97,6 +108,8 @@ class Repeater:
         self._folder = folder
         self._root = root
         self.null = Growth()
+        self.null_net = Growth()
+        self._hopeless = 0
         self._evidenced: set[frozenset[str]] = set()
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
         self._null_sites: set[tuple[str, int]] = set()
@@ -112,11 +125,13 @@ class Repeater:
         """The item's whole protocol; wider fixtures stay up unless ``nextitem`` says otherwise."""
         _forget_instance(item)
         restore_doctest(item)
+        tracebacks = _tracebacks(item)
         sibling = copy.copy(item) if nextitem is None else nextitem
         lengths = _lengths(item)
         reports = runtestprotocol(item, log=False, nextitem=sibling)
         _forget_instance(item)
         _cut_back(lengths)
+        _put_back(tracebacks)
         drop_finished(self._wider.values())
         self._forget()
         return outcome_of(reports)
@@ -137,7 +152,7 @@ class Repeater:
         settle_log_buffers(item)
         before = self._probes.read(peak=False)
         self._boundary.collect()
-        after = self._probes.read(peak=False)
+        after = self._read_settled(base)
         left = divide(
             self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
         )
@@ -160,6 +175,42 @@ class Repeater:
             module_count=max(0, len(_sys_modules) - modules),
         )
 
+    def _read_settled(self, base: Reading) -> Reading:
+        """The signals, after a moment's grace for threads and descriptors that are on their way.
+
+        A library may end its threads a little after it has returned. Where waiting did not help
+        in several runs, it is not tried again for this test.
+        """
+        reading = self._probes.read(peak=False)
+        pause = _FIRST_PAUSE_S
+        while self._hopeless < _MOST_VAIN_WAITS and _has_more(base, reading):
+            if pause > _LONGEST_PAUSE_S:
+                self._hopeless += 1
+                break
+            _sleep(pause)
+            pause *= 2
+            reading = self._probes.read(peak=False)
+        return reading
+
+    def _net(self, item: pytest.Item, name: str, phase: Phase, nextitem: Any = None) -> Growth:
+        """Growth over several runs between two collections of the whole heap.
+
+        A cycle that was alive at one boundary and dropped later waits among the frozen objects:
+        each run alone seems to grow by it, all together do not.
+        """
+        runs = self._settings.net_repeats
+        self._boundary.collect_all()
+        base = self._probes.read()
+        for _ in range(runs):
+            self.run_once(item, nextitem)
+            settle_log_buffers(item)
+            self._boundary.collect()
+            self._boundary.draw()
+        self._boundary.collect_all()
+        amount = growth(base, self._read_settled(base))
+        self._write(RepeatRecord(nodeid=name, phase=phase, number=runs, growth=amount))
+        return amount
+
     def measure_null(self, session: pytest.Session, runs: int = 5) -> None:
         """Learn what pytest itself keeps per run, from an item that does nothing."""
         item = _NullItem.from_parent(session, name="leakcheck-null")
@@ -169,6 +220,7 @@ class Repeater:
                 for number in range(runs + 2)
             ]
             records = [r for r in map(_unpacked, packed[2:]) if r.outcome == "passed"]
+            self.null_net = self._net(item, item.nodeid, "null-net")
             traced, sites = self._traced(item, item.nodeid, "null", 0) if records else (None, [])
             self._null_sites = {(site.file, site.line) for site in sites}
         except Exception as error:  # noqa: BLE001 - a hook of the suite cannot take this item
@@ -195,6 +247,7 @@ class Repeater:
         """
         nextitem = item.session if wide else None
         settings = self._settings
+        self._hopeless = 0
         for number in range(settings.warmups):
             warm = self.repeat(item, name, "warm-up", number, nextitem)
             self._write(warm)
@@ -204,6 +257,9 @@ class Repeater:
         found = Repeats(steady=steady, null=self.null)
         if any(record.outcome != "passed" for record in steady):
             return found
+        if worth_explaining(found, settings.thresholds) and not grows_exactly(steady, self.null):
+            net = self._net(item, name, "net", nextitem)
+            found = replace(found, net=net, null_net=self.null_net, net_runs=settings.net_repeats)
         if not worth_explaining(found, settings.thresholds):
             self._look_at_garbage(item, name, steady, nextitem)
             return found
@@ -435,6 +491,20 @@ def _cut_back(lengths: list[tuple[list[Any], int]]) -> None:
         del entries[length:]
 
 
+def _tracebacks(item: pytest.Item) -> list[tuple[BaseException, Any]]:
+    """The exceptions among a test's parameters with their tracebacks, which each raise extends."""
+    return [(error, _get_traceback(error)) for error in parameter_exceptions(item)]
+
+
+def _put_back(tracebacks: list[tuple[BaseException, Any]]) -> None:
+    for error, traceback in tracebacks:
+        _set_traceback(error, traceback)
+
+
+_get_traceback = BaseException.__dict__["__traceback__"].__get__
+_set_traceback = BaseException.__dict__["__traceback__"].__set__
+
+
 def _uses_wider_fixtures(item: pytest.Item) -> bool:
     """Whether a class, module or package fixture (``setup_module`` and kin too) serves the item."""
     info = getattr(item, "_fixtureinfo", None)
@@ -518,6 +588,11 @@ def _median_growth(records: list[RepeatRecord], traced: RepeatRecord | None) -> 
     if traced is not None:
         values["python_bytes"] = traced.growth.python_bytes
     return Growth(**values)
+
+
+def _has_more(base: Reading, reading: Reading) -> bool:
+    pairs = ((base.threads, reading.threads), (base.fds, reading.fds))
+    return any(a is not None and b is not None and b > a for a, b in pairs)
 
 
 def _less(before: int | None, after: int | None) -> int | None:

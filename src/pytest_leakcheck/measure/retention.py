@@ -136,6 +136,8 @@ def _state_of(item: pytest.Item, young: dict[int, object]) -> list[object]:
             roots += [part, *(inner for inner in _referents(part) if type(inner) is dict)]
     roots += [part for h in _log_handlers(item) for part in (h, h.__dict__)]
     roots += _fixture_finalisers(item, young)
+    # pytest keeps the parameters of all tests to the end, and an exception keeps its frames.
+    roots += parameter_exceptions(item)
     return roots
 
 
@@ -157,6 +159,18 @@ def _fixture_finalisers(item: pytest.Item, young: dict[int, object]) -> list[obj
                     break
                 if _waiting_call(waiting) in _WAITING:
                     found.append(waiting)
+    return found
+
+
+def parameter_exceptions(item: pytest.Item) -> list[BaseException]:
+    """Exceptions among an item's parameters, in lists and tuples too."""
+    call = getattr(item, "callspec", None)
+    pending: list[Any] = [] if call is None else list(call.params.values())
+    found: list[BaseException] = []
+    for depth in range(3):
+        found += [value for value in pending if issubclass(type(value), BaseException)]
+        inner = [value for value in pending if type(value) in (list, tuple)] if depth < 2 else []
+        pending = [part for value in inner for part in value[:50]]
     return found
 
 
