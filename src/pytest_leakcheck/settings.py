@@ -29,7 +29,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Less C heap than this per run is allocator noise."""
     noise_python_bytes: int = 512
     """Less traced Python memory than this per run, beyond the empty test's, is noise."""
-    noise_blocks: int = 2
+    noise_blocks: int = 4
     """So few Python blocks per run are noise, unless a container is seen to grow by them."""
     steady_spread: float = 0.25
     """C heap that grows alone counts as an exact signal when its growth per run keeps within this

@@ -191,16 +191,16 @@ def worth_explaining(repeats: Repeats, limits: Thresholds) -> bool:
 
 
 def _always(repeats: Repeats, limits: Thresholds) -> list[str]:
-    """The signals that grew on every repeat and, where that was looked at, over all of them."""
+    """The signals that grew on every repeat."""
     return [
         name
         for name, noise in _noises(limits).items()
         if grows_always(repeats.steady, repeats.null, name, noise)
-        and _adds_up(repeats, name, noise)
     ]
 
 
 def _adds_up(repeats: Repeats, name: str, noise: float) -> bool:
+    """Whether a signal grew over several runs taken together, where that was looked at."""
     total = None if repeats.net is None else getattr(repeats.net, name)
     if total is None or not repeats.net_runs:
         return True
@@ -214,11 +214,15 @@ def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
         always.remove("survivors")
     if any(name in EXACT for name in always):
         return _Signs(always, enough=True)
-    if "blocks" in always:
-        if any(cause.kind == "container" for cause in repeats.causes):
-            return _Signs(always, enough=True)
-        if not grows_always(repeats.steady, repeats.null, "blocks", limits.noise_blocks):
-            always.remove("blocks")
+    if "blocks" in always and any(cause.kind == "container" for cause in repeats.causes):
+        return _Signs(always, enough=True)
+    noises = {**_noises(limits), "blocks": limits.noise_blocks}
+    always = [
+        name
+        for name in always
+        if grows_always(repeats.steady, repeats.null, name, noises[name])
+        and _adds_up(repeats, name, noises[name])
+    ]
     if "blocks" in always and _traced(repeats, limits):
         return _Signs([*always, "python_bytes"], enough=True)
     if "blocks" in always and "heap_bytes" in always:

@@ -257,9 +257,6 @@ class Repeater:
         found = Repeats(steady=steady, null=self.null)
         if any(record.outcome != "passed" for record in steady):
             return found
-        if worth_explaining(found, settings.thresholds) and not grows_exactly(steady, self.null):
-            net = self._net(item, name, "net", nextitem)
-            found = replace(found, net=net, null_net=self.null_net, net_runs=settings.net_repeats)
         if not worth_explaining(found, settings.thresholds):
             self._look_at_garbage(item, name, steady, nextitem)
             return found
@@ -310,8 +307,12 @@ class Repeater:
     ) -> Repeats:
         """Who holds the growth, and where it was allocated."""
         causes = self._holders(item, name, nextitem) or self._containers(item, nextitem)
-        release = [] if wide else self._release(item, name)
-        found = replace(found, causes=causes, release=release)
+        found = replace(found, causes=causes)
+        if not causes and not grows_exactly(found.steady, self.null):
+            found = self._with_net(item, name, found, nextitem)
+            if judge_repeats(found, self._settings.thresholds).verdict in ("settles", "late"):
+                return found
+        found = replace(found, release=[] if wide else self._release(item, name))
         told = frozenset(cause.fingerprint for cause in causes)
         if told and told in self._evidenced and not self._is_open(found):
             # Tracing says where memory was allocated: once for each cause is enough.
@@ -325,6 +326,12 @@ class Repeater:
         if self._has_native_growth(found, traced):
             self._native(item, name, nextitem)
         return replace(found, traced=traced)
+
+    def _with_net(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
+        """Growth by inexact signals alone gets a look at several runs together."""
+        net = self._net(item, name, "net", nextitem)
+        runs = self._settings.net_repeats
+        return replace(found, net=net, null_net=self.null_net, net_runs=runs)
 
     def _is_open(self, found: Repeats) -> bool:
         return judge_repeats(found, self._settings.thresholds).verdict == "unconfirmed"
