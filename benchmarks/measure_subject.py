@@ -44,7 +44,11 @@ def measure(state: str, runs: Path, words: list[str]) -> int:
     """Run the project's tests in one state under ``--leakcheck``; pytest's exit status."""
     command = [
         *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-        *("--leakcheck", f"--leakcheck-label={state}", f"--leakcheck-dir={runs}"),
+        *(
+            "--leakcheck",
+            f"--leakcheck-label={state}",
+            f"--leakcheck-dir={os.path.relpath(runs, SUBJECT)}",
+        ),
         "--leakcheck-env=RAG_STATE",
         *words,
     ]

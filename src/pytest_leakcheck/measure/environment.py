@@ -107,8 +107,10 @@ def _telling(environment: Mapping[str, str], told: Collection[str]) -> dict[str,
 def _without_home(word: str, root: Path) -> str:
     """A command-line word without the folders of this machine."""
     word = word.replace(str(root), ".")
-    home = str(Path.home())
-    return word.replace(home, "~") if len(home) > 1 else word
+    name, equals, value = word.rpartition("=")
+    if Path(value).is_absolute():
+        value = f"…/{Path(value).name}"
+    return f"{name}{equals}{value}"
 
 
 def _memory() -> int | None:

@@ -131,29 +131,49 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
     "children": (Repeats(steady(children=[1] * 6)), "leak", "+1 child processes per run"),
     # Counts with noise: two that agree.
     "blocks and heap": (
-        Repeats(steady(blocks=[3] * 6, heap_bytes=HEAP_ERRATIC)),
+        Repeats(steady(blocks=[6] * 6, heap_bytes=HEAP_ERRATIC)),
         "leak",
-        "+3 Python blocks, +25,842 bytes of C heap per run",
+        "+6 Python blocks, +25,842 bytes of C heap per run",
     ),
     "blocks alone": (
-        Repeats(steady(blocks=[3] * 6)),
+        Repeats(steady(blocks=[6] * 6)),
         "unconfirmed",
-        "+3 Python blocks per run on each of 6 repeats, and no second signal agrees",
+        "+6 Python blocks per run on each of 6 repeats, and no second signal agrees",
     ),
     "blocks and traced": (
-        Repeats(steady(blocks=[3] * 6), traced=traced(4000, 4200)),
+        Repeats(steady(blocks=[6] * 6), traced=traced(4000, 4200)),
         "leak",
-        "+3 Python blocks, +4,100 bytes of Python memory per run",
+        "+6 Python blocks, +4,100 bytes of Python memory per run",
+    ),
+    "blocks that do not add up over several runs": (
+        Repeats(steady(blocks=[6] * 6), net=Growth(blocks=9), net_runs=6),
+        "settles",
+        "",
+    ),
+    "blocks that add up over several runs, and traced": (
+        Repeats(steady(blocks=[6] * 6), traced=traced(900, 920), net=Growth(blocks=36), net_runs=6),
+        "leak",
+        "+6 Python blocks",
+    ),
+    "C heap that does not add up over several runs": (
+        Repeats(steady(heap_bytes=[4096] * 6), net=Growth(heap_bytes=0), net_runs=6),
+        "settles",
+        "",
+    ),
+    "a container that grows by a block": (
+        Repeats(steady(blocks=[1] * 6), causes=[cause(kind="container")]),
+        "leak",
+        "+1 Python blocks",
     ),
     "blocks, traced once only": (
-        Repeats(steady(blocks=[3] * 6), traced=traced(4000, 0)),
+        Repeats(steady(blocks=[6] * 6), traced=traced(4000, 0)),
         "unconfirmed",
         "no second signal agrees",
     ),
     "blocks and a growing container": (
-        Repeats(steady(blocks=[3] * 6), causes=[cause(kind="container")]),
+        Repeats(steady(blocks=[6] * 6), causes=[cause(kind="container")]),
         "leak",
-        "+3 Python blocks",
+        "+6 Python blocks",
     ),
     "very few blocks, and traced": (
         Repeats(steady(blocks=[2] * 6), traced=traced(4000, 4200)),
@@ -166,7 +186,7 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
         "+1 Python blocks",
     ),
     "blocks and little traced": (
-        Repeats(steady(blocks=[3] * 6), traced=traced(400, 500)),
+        Repeats(steady(blocks=[6] * 6), traced=traced(400, 500)),
         "unconfirmed",
         "no second signal agrees",
     ),
@@ -223,9 +243,9 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
         "",
     ),
     "beyond the empty test": (
-        Repeats(steady(blocks=[11] * 6, heap_bytes=[1900] * 6), Growth(blocks=7, heap_bytes=900)),
+        Repeats(steady(blocks=[13] * 6, heap_bytes=[1900] * 6), Growth(blocks=7, heap_bytes=900)),
         "leak",
-        "+4 Python blocks, +1,000 bytes of C heap per run",
+        "+6 Python blocks, +1,000 bytes of C heap per run",
     ),
     "an empty test that shrank adds nothing": (
         Repeats(steady(survivors=[0] * 6), Growth(survivors=-4)),
