@@ -16,7 +16,7 @@ import memray
 import msgspec
 
 from pytest_leakcheck.journal import Journal, Run, load_run
-from pytest_leakcheck.judge.verdict import judge_run
+from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.measure.allocations import capture_name, short_path
 from pytest_leakcheck.records import CaptureRecord, Site
 

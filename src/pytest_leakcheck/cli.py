@@ -202,7 +202,7 @@ def _listed(folder: Path, root: Path) -> Listed:
 
 def _load(name: str, root: Path) -> tuple[Run, JudgedRun]:
     from pytest_leakcheck.journal import find_run, load_run
-    from pytest_leakcheck.judge.verdict import judge_run
+    from pytest_leakcheck.judge.runs import judge_run
 
     run = load_run(find_run(name, root))
     return run, judge_run(run)

@@ -19,13 +19,13 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.journal import Journal, load_run
+from pytest_leakcheck.judge.runs import judge_run, shown
 from pytest_leakcheck.judge.suspects import (
     Suspect,
     choose_witnesses,
     find_fixture_suspects,
     find_suspects,
 )
-from pytest_leakcheck.judge.verdict import judge_run, shown
 from pytest_leakcheck.plan import Plan, Progress, Task
 from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord
 from pytest_leakcheck.report.text import plural

@@ -18,7 +18,7 @@ import pytest
 from pytest_leakcheck import journal
 from pytest_leakcheck.confirm import Confirmation
 from pytest_leakcheck.errors import LeakcheckError, RunError
-from pytest_leakcheck.judge.verdict import judge_run
+from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.measure.accounts import in_forked_child
 from pytest_leakcheck.measure.environment import describe_run
 from pytest_leakcheck.measure.sweep import Sweep

@@ -10,7 +10,8 @@ from _pytest.runner import runtestprotocol
 
 from pytest_leakcheck.errors import UsageError
 from pytest_leakcheck.judge.verdict import Repeats, judge_repeats
-from pytest_leakcheck.measure.repeat import Repeater, outcome_of, restore_doctest
+from pytest_leakcheck.measure.repeat import Repeater
+from pytest_leakcheck.measure.rerun import outcome_of, restore_doctest
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.report.text import size

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_leakcheck.cli import main
 from pytest_leakcheck.journal import load_run
-from pytest_leakcheck.judge.verdict import judge_run
+from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.records import JudgedRun
 
 pytest.importorskip("chromadb")

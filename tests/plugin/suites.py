@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_leakcheck.journal import Run, load_run
-from pytest_leakcheck.judge.verdict import judge_run
+from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.records import JudgedRun, TestVerdict
 
 #: Only the plugins that a suite asks for: faster, and nobody else's leaks.

@@ -8,7 +8,6 @@ its ``limit_growth``.
 
 from __future__ import annotations
 
-import copy
 import statistics
 import sys
 import time
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from _pytest.runner import runtestprotocol
 
 from pytest_leakcheck.judge.verdict import (
     RUNNERS,
@@ -31,12 +29,8 @@ from pytest_leakcheck.judge.verdict import (
     worth_explaining,
 )
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
-from pytest_leakcheck.measure.retention import (
-    divide,
-    drop_finished,
-    parameter_exceptions,
-    settle_log_buffers,
-)
+from pytest_leakcheck.measure.rerun import NullItem, rerun, uses_wider_fixtures
+from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
 from pytest_leakcheck.measure.signals import Probes, growth
 from pytest_leakcheck.measure.survivors import Boundary, alive_among, collected_so_far, count_types
 from pytest_leakcheck.records import (
@@ -65,18 +59,6 @@ _sys_modules = sys.modules
 #: Grace for threads and descriptors: pauses double from the first to the longest, 127 ms in all.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.064
 _MOST_VAIN_WAITS = 3
-
-
-def outcome_of(reports: list[pytest.TestReport]) -> Outcome:
-    """One word for the reports of a test's phases."""
-    for report in reports:
-        if hasattr(report, "wasxfail"):
-            return "xfailed" if report.skipped else "xpassed"
-        if report.failed:
-            return "failed" if report.when == "call" else "error"
-        if report.skipped:
-            return "skipped"
-    return "passed"
 
 
 class Repeater:
@@ -123,18 +105,10 @@ class Repeater:
 
     def run_once(self, item: pytest.Item, nextitem: Any = None) -> Outcome:
         """The item's whole protocol; wider fixtures stay up unless ``nextitem`` says otherwise."""
-        _forget_instance(item)
-        restore_doctest(item)
-        tracebacks = _tracebacks(item)
-        sibling = copy.copy(item) if nextitem is None else nextitem
-        lengths = _lengths(item)
-        reports = runtestprotocol(item, log=False, nextitem=sibling)
-        _forget_instance(item)
-        _cut_back(lengths)
-        _put_back(tracebacks)
+        outcome = rerun(item, nextitem)
         drop_finished(self._wider.values())
         self._forget()
-        return outcome_of(reports)
+        return outcome
 
     def repeat(
         self, item: pytest.Item, name: str, phase: Phase, number: int, nextitem: Any = None
@@ -213,7 +187,7 @@ class Repeater:
 
     def measure_null(self, session: pytest.Session, runs: int = 5) -> None:
         """Learn what pytest itself keeps per run, from an item that does nothing."""
-        item = _NullItem.from_parent(session, name="leakcheck-null")
+        item = NullItem.from_parent(session, name="leakcheck-null")
         try:
             packed = [
                 _packed(self.repeat(item, item.nodeid, "null", number))
@@ -448,7 +422,7 @@ class Repeater:
 
     def _release(self, item: pytest.Item, name: str) -> list[RepeatRecord]:
         """Repeat with every fixture but the session's ended each time: does it still grow?"""
-        if not _uses_wider_fixtures(item):
+        if not uses_wider_fixtures(item):
             return []
         records: list[RepeatRecord] = []
         for number in range(1 + self._settings.release_repeats):
@@ -487,50 +461,6 @@ class Repeater:
         return installed_packages()
 
 
-def _lengths(item: pytest.Item) -> list[tuple[list[Any], int]]:
-    """The lists in which an item gathers something on each run; in a suite it runs once."""
-    lists = (getattr(item, "_report_sections", None), getattr(item, "user_properties", None))
-    return [(entries, len(entries)) for entries in lists if isinstance(entries, list)]
-
-
-def _cut_back(lengths: list[tuple[list[Any], int]]) -> None:
-    for entries, length in lengths:
-        del entries[length:]
-
-
-def _tracebacks(item: pytest.Item) -> list[tuple[BaseException, Any]]:
-    """The exceptions among a test's parameters with their tracebacks, which each raise extends."""
-    return [(error, _get_traceback(error)) for error in parameter_exceptions(item)]
-
-
-def _put_back(tracebacks: list[tuple[BaseException, Any]]) -> None:
-    for error, traceback in tracebacks:
-        _set_traceback(error, traceback)
-
-
-_get_traceback = BaseException.__dict__["__traceback__"].__get__
-_set_traceback = BaseException.__dict__["__traceback__"].__set__
-
-
-def _uses_wider_fixtures(item: pytest.Item) -> bool:
-    """Whether a class, module or package fixture (``setup_module`` and kin too) serves the item."""
-    info = getattr(item, "_fixtureinfo", None)
-    if info is None:
-        return False
-    return any(
-        definition.scope in ("class", "module", "package")
-        for definitions in info.name2fixturedefs.values()
-        for definition in definitions
-    )
-
-
-class _NullItem(pytest.Item):
-    """A test that does nothing: what it leaves is pytest's own."""
-
-    def runtest(self) -> None:
-        pass
-
-
 _ENDED = {
     "failed": "fails",
     "error": "fails in its set-up or teardown",
@@ -545,30 +475,6 @@ _ENDED = {
 # and would look like growth.
 _packed = msgspec.msgpack.Encoder().encode
 _unpacked = msgspec.msgpack.Decoder(RepeatRecord).decode
-
-
-def _forget_instance(item: pytest.Item) -> None:
-    """Drop the instance of the test class that pytest would keep and use again."""
-    if isinstance(item, pytest.Function) and isinstance(item.parent, pytest.Class):
-        state = item.__dict__
-        if state.get("_instance") is not None:
-            del state["_instance"]
-            state.pop("_obj", None)
-
-
-_GLOBALS: pytest.StashKey[Any] = pytest.StashKey()
-
-
-def restore_doctest(item: pytest.Item) -> None:
-    """Give a doctest the names back that its first run took away: its runner clears them.
-
-    To be called before each run, the first one too.
-    """
-    doctest = item.__dict__.get("dtest")
-    if doctest is not None:
-        if _GLOBALS not in item.stash:
-            item.stash[_GLOBALS] = dict(doctest.globs)
-        doctest.globs = dict(item.stash[_GLOBALS])
 
 
 def _visible_first(causes: list[Cause]) -> list[Cause]:

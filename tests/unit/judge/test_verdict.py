@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_leakcheck.journal import Run
+from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.judge.verdict import (
     Judgement,
     Repeats,
     grows_never,
     judge_repeats,
-    judge_run,
     repeat_slopes,
     still_undecided,
 )

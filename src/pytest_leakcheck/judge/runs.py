@@ -1,0 +1,324 @@
+"""A whole run: the rule applied to every test, and the causes with their witnesses. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+
+from pytest_leakcheck.journal import Run
+from pytest_leakcheck.judge.statistics import slope
+from pytest_leakcheck.judge.suspects import DISTURBED, Floor, reasons, sweep_floor
+from pytest_leakcheck.judge.verdict import Repeats, judge_repeats, median_late
+from pytest_leakcheck.records import (
+    Cause,
+    CauseSummary,
+    Growth,
+    JudgedRun,
+    Outcome,
+    RepeatRecord,
+    Site,
+    Slope,
+    TestRecord,
+    TestVerdict,
+    VerdictName,
+)
+from pytest_leakcheck.settings import Settings, Thresholds
+
+_NOT_RUN = {
+    "failed": "it failed, and its traceback keeps its locals",
+    "error": "its set-up or teardown failed",
+    "skipped": "it was skipped",
+    "xfailed": "it failed as expected, and its traceback keeps its locals",
+    "xpassed": "it was expected to fail and passed; correct the mark to have it judged",
+}
+
+
+def judge_run(run: Run) -> JudgedRun:
+    """Every test's verdict, and every cause with its witnesses."""
+    limits = _settings(run).thresholds
+    floor = sweep_floor(run.tests, limits)
+    repeated = _judge_repeated(run, limits)
+    tests: dict[str, TestVerdict] = {}
+    for record in run.tests:
+        tests[record.nodeid] = _judge_test(run, record, floor, repeated, limits)
+    for nodeid, verdict in repeated.items():
+        if nodeid not in tests:  # a wider fixture, judged in its own name
+            tests[nodeid] = verdict
+    for nodeid, skip in run.skips.items():
+        if nodeid not in tests or tests[nodeid].basis == "repeated":
+            tests[nodeid] = _not_judged(nodeid, skip.reason, "passed")
+    for start in run.cut_off.values():
+        if start is not None and start.nodeid not in tests:
+            tests[start.nodeid] = _not_judged(
+                start.nodeid, "its process died while running it", "crashed"
+            )
+    _settle_groups(run, tests)
+    ordered = [tests[nodeid] for nodeid in sorted(tests)]
+    return JudgedRun(info=run.info, tests=ordered, causes=summarise_causes(run, ordered))
+
+
+def _settings(run: Run) -> Settings:
+    return msgspec.convert(run.info.settings, Settings)
+
+
+def causes_of(run: Run, nodeid: str) -> list[Cause]:
+    """The causes of a test: who holds what stays; else who allocated it, where memray saw that."""
+    causes = [record.cause for record in run.causes.get(nodeid, [])]
+    if causes:
+        return causes
+    sites = [site for record in run.captures.get(nodeid, []) for site in record.sites]
+    heap = [r.growth.heap_bytes or 0 for r in run.repeats.get(nodeid, []) if r.phase == "steady"]
+    cause = native_cause(sites, statistics.median(heap)) if sites and heap else None
+    return [] if cause is None else [cause]
+
+
+def native_cause(sites: Sequence[Site], heap_bytes: float) -> Cause | None:
+    """A cause that nothing in Python holds, named by the frame whose allocations come nearest to
+    what the C heap grew by per run.
+
+    ``None`` where the allocations that memray saw do not account for half of it: a library that
+    finds ``malloc`` by itself is not seen, and naming another would accuse the innocent.
+    """
+    if sum(site.bytes for site in sites) < heap_bytes / 2:
+        return None
+    first = min(sites, key=lambda site: (abs(site.bytes - heap_bytes), site.file, site.line))
+    sites = [first, *(site for site in sites if site is not first)]
+    place = first.function or "?"
+    if first.file != "?":
+        place += f" ({first.file})"
+    digest = hashlib.sha1(f"native\n{place}".encode(), usedforsecurity=False).hexdigest()
+    return Cause(fingerprint=digest[:12], kind="native", head=place, holder="", sites=sites)
+
+
+def read_repeats(run: Run, nodeid: str) -> Repeats:
+    """What the confirming process recorded of one test, sorted by phase."""
+    records = run.repeats.get(nodeid, [])
+    by_phase: dict[str, list[RepeatRecord]] = defaultdict(list)
+    for record in records:
+        by_phase[record.phase].append(record)
+    return Repeats(
+        steady=by_phase["steady"],
+        null=null_floor(run),
+        traced=by_phase["traced"],
+        release=by_phase["release"],
+        causes=causes_of(run, nodeid),
+        net=by_phase["net"][-1].growth if by_phase["net"] else None,
+        net_runs=by_phase["net"][-1].number if by_phase["net"] else 0,
+        null_net=null_net(run),
+        kept=by_phase["kept"][-1].growth.survivors if by_phase["kept"] else None,
+    )
+
+
+def null_floor(run: Run) -> Growth:
+    """Growth of the empty test in the confirming process: the median of its repeats."""
+    nulls = [r for rs in run.repeats.values() for r in rs if r.phase == "null"]
+    values: dict[str, int | None] = {}
+    for name in Growth.__struct_fields__:
+        seen = [v for v in (getattr(r.growth, name) for r in nulls) if v is not None]
+        values[name] = round(statistics.median(seen)) if seen else None
+    return Growth(**values)
+
+
+def null_net(run: Run) -> Growth:
+    """Net growth of the empty test in the last confirming process."""
+    nets = [r for rs in run.repeats.values() for r in rs if r.phase == "null-net"]
+    return nets[-1].growth if nets else Growth()
+
+
+def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
+    judged: dict[str, TestVerdict] = {}
+    for nodeid, records in run.repeats.items():
+        if all(record.phase in ("null", "null-net") for record in records):
+            continue
+        repeats = read_repeats(run, nodeid)
+        judgement = judge_repeats(repeats, limits)
+        judged[nodeid] = TestVerdict(
+            nodeid=nodeid,
+            verdict=judgement.verdict,
+            reason=judgement.reason,
+            outcome="passed",
+            slopes=judgement.slopes,
+            basis="repeated",
+            fingerprints=[cause.fingerprint for cause in _ordered(repeats.causes)],
+            late=median_late(repeats.steady),
+            repeats=[record.growth for record in repeats.steady],
+        )
+    return judged
+
+
+def _judge_test(
+    run: Run,
+    record: TestRecord,
+    floor: Floor,
+    repeated: dict[str, TestVerdict],
+    limits: Thresholds,
+) -> TestVerdict:
+    once = _one_run(record, floor)
+    unfit = _why_not_judged(run, record)
+    if unfit:
+        return once("not judged", unfit)
+    if record.nodeid in repeated:
+        return repeated[record.nodeid]
+    why = reasons(record, floor)
+    if why:
+        return once("unconfirmed", f"{'; '.join(why)}; it was not repeated")
+    if (record.late.heap_bytes or 0) >= limits.late_bytes:
+        return once(
+            "late", f"{record.late.objects} objects waited for the cyclic collector; nothing stays"
+        )
+    return once("clean", "nothing beyond pytest's own share stays")
+
+
+def _why_not_judged(run: Run, record: TestRecord) -> str:
+    if record.outcome in _NOT_RUN:
+        return _NOT_RUN[record.outcome]
+    disturbed = [why for note, why in DISTURBED.items() if note in record.notes]
+    if disturbed:
+        return disturbed[0]
+    skipped = run.skips.get(record.nodeid)
+    return "" if skipped is None else skipped.reason
+
+
+def _one_run(record: TestRecord, floor: Floor) -> Callable[[VerdictName, str], TestVerdict]:
+    floors = {"heap_bytes": floor.heap_bytes, "blocks": floor.blocks}
+    slopes = {
+        name: slope([value], floors.get(name, 0.0))
+        for name in Growth.__struct_fields__
+        if (value := getattr(record.growth, name)) is not None
+    }
+
+    def make(verdict: VerdictName, reason: str) -> TestVerdict:
+        return TestVerdict(
+            nodeid=record.nodeid,
+            verdict=verdict,
+            reason=reason,
+            outcome=record.outcome,
+            slopes=slopes,
+            basis="one run",
+            late=record.late,
+        )
+
+    return make
+
+
+def _not_judged(nodeid: str, reason: str, outcome: Outcome | Literal["crashed"]) -> TestVerdict:
+    return TestVerdict(
+        nodeid=nodeid,
+        verdict="not judged",
+        reason=reason,
+        outcome=outcome,
+        slopes={},
+        basis="one run",
+    )
+
+
+def _settle_groups(run: Run, tests: dict[str, TestVerdict]) -> None:
+    """Give the members of a signature the verdict of their witnesses, where those agree."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for nodeid, assigned in run.assigned.items():
+        groups[assigned.signature].append(nodeid)
+    for members in groups.values():
+        judged = [tests[n] for n in members if n in tests and tests[n].basis == "repeated"]
+        found = [verdict for verdict in judged if verdict.verdict != "not judged"]
+        if not found or len({shown(verdict) for verdict in found}) != 1:
+            continue
+        best = max(found, key=lambda v: v.nodeid)
+        for nodeid in members:
+            mine = tests.get(nodeid)
+            if mine is not None and mine.basis == "one run" and mine.verdict == "unconfirmed":
+                tests[nodeid] = _by_signature(mine, best)
+
+
+def shown(verdict: TestVerdict) -> tuple[str, frozenset[str]]:
+    """What the witnesses of one signature must agree in, to speak for the others: the verdict, and
+    of a leak its causes too."""
+    causes = verdict.fingerprints if verdict.verdict in ("leak", "held") else ()
+    return verdict.verdict, frozenset(causes)
+
+
+def _by_signature(mine: TestVerdict, witness: TestVerdict) -> TestVerdict:
+    return TestVerdict(
+        nodeid=mine.nodeid,
+        verdict=witness.verdict,
+        reason=f"grew like {witness.nodeid}, which {_third_person(witness)}",
+        outcome=mine.outcome,
+        slopes=witness.slopes,
+        basis="by signature",
+        like=witness.nodeid,
+        fingerprints=witness.fingerprints,
+        late=mine.late,
+    )
+
+
+def _third_person(witness: TestVerdict) -> str:
+    return witness.reason if witness.reason.startswith("grew") else f"shows: {witness.reason}"
+
+
+# --- causes --------------------------------------------------------------------------------------
+
+
+def _ordered(causes: Sequence[Cause]) -> list[Cause]:
+    """Causes of one test, the one that carries its native growth first."""
+    return sorted(causes, key=lambda c: (not c.extension, -c.python_bytes, -c.objects, c.holder))
+
+
+def summarise_causes(run: Run, tests: Sequence[TestVerdict]) -> list[CauseSummary]:
+    """Each cause of leaking tests with its witnesses, worst first."""
+    shown: dict[str, list[TestVerdict]] = defaultdict(list)
+    for test in tests:
+        if test.verdict in ("leak", "held"):
+            for fingerprint in test.fingerprints:
+                shown[fingerprint].append(test)
+    summaries = [
+        _summarise(run, fingerprint, witnesses) for fingerprint, witnesses in shown.items()
+    ]
+    return sorted(summaries, key=lambda s: (-_worst(s.total), s.cause.fingerprint))
+
+
+def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> CauseSummary:
+    causes: dict[str, Cause] = {}
+    for witness in witnesses:
+        for cause in causes_of(run, witness.nodeid):
+            if cause.fingerprint == fingerprint:
+                causes[witness.nodeid] = cause
+    best = max(
+        (w for w in witnesses if w.nodeid in causes),
+        key=lambda w: (w.fingerprints[0] == fingerprint, -len(w.fingerprints), w.nodeid),
+        default=witnesses[0],
+    )
+    cause = causes.get(best.nodeid) or next(iter(causes.values()))
+    total: dict[str, float] = defaultdict(float)
+    for witness in witnesses:
+        for name, value in moves_with(cause, witness).items():
+            total[name] += value.per_run
+    return CauseSummary(
+        cause=cause,
+        witnesses=[w.nodeid for w in witnesses],
+        slopes=moves_with(cause, best),
+        total=dict(total),
+    )
+
+
+def moves_with(cause: Cause, witness: TestVerdict) -> dict[str, Slope]:
+    """The growth of a witness that is this cause's: all of it where the cause comes first."""
+    own = {
+        "survivors": Slope(per_run=cause.objects, runs=1),
+        "python_bytes": Slope(per_run=cause.python_bytes, runs=1),
+    }
+    if witness.fingerprints[:1] != [cause.fingerprint]:
+        return own
+    carried = {
+        name: value
+        for name, value in witness.slopes.items()
+        if name in ("heap_bytes", "rss_bytes", "fds", "threads", "children", "blocks")
+    }
+    return {**carried, **own}
+
+
+def _worst(total: dict[str, float]) -> float:
+    return max(total.get("heap_bytes", 0.0), total.get("python_bytes", 0.0))
