@@ -1,7 +1,5 @@
 """Run one item again, whole protocol, k times, and record what each run leaves.
 
-The explaining room is imported when the first suspect grows: it costs 50 ms.
-
 Used by the confirming process for suspects, and in the suite's own process for a test that is over
 its ``limit_growth``.
 """
@@ -20,7 +18,6 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.judge.verdict import (
-    RUNNERS,
     Repeats,
     grows_exactly,
     grows_never,
@@ -28,16 +25,14 @@ from pytest_leakcheck.judge.verdict import (
     still_undecided,
     worth_explaining,
 )
-from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
+from pytest_leakcheck.measure.evidence import Evidence
 from pytest_leakcheck.measure.rerun import NullItem, rerun, uses_wider_fixtures
 from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
 from pytest_leakcheck.measure.signals import Probes, growth
-from pytest_leakcheck.measure.survivors import Boundary, alive_among, collected_so_far, count_types
+from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
 from pytest_leakcheck.records import (
-    CaptureRecord,
     Cause,
     CauseRecord,
-    CycleRecord,
     EventRecord,
     Growth,
     JournalRecord,
@@ -87,8 +82,7 @@ class Repeater:
         self._probes = probes
         self._boundary = boundary
         self._write = write
-        self._folder = folder
-        self._root = root
+        self._evidence = Evidence(settings, boundary, self.run_once, write, folder, root)
         self.null = Growth()
         self.null_net = Growth()
         self._hopeless = 0
@@ -195,7 +189,9 @@ class Repeater:
             ]
             records = [r for r in map(_unpacked, packed[2:]) if r.outcome == "passed"]
             self.null_net = self._net(item, item.nodeid, "null-net")
-            traced, sites = self._traced(item, item.nodeid, "null", 0) if records else (None, [])
+            traced, sites = (
+                self._evidence.traced(item, item.nodeid, "null", 0) if records else (None, [])
+            )
             self._null_sites = {(site.file, site.line) for site in sites}
         except Exception as error:  # noqa: BLE001 - a hook of the suite cannot take this item
             self._write(
@@ -232,7 +228,7 @@ class Repeater:
         if any(record.outcome != "passed" for record in steady):
             return found
         if not worth_explaining(found, settings.thresholds):
-            self._look_at_garbage(item, name, steady, nextitem)
+            self._evidence.look_at_garbage(item, name, steady, nextitem)
             return found
         return self._explain(item, name, found, nextitem, wide=wide)
 
@@ -280,7 +276,9 @@ class Repeater:
         self, item: pytest.Item, name: str, found: Repeats, nextitem: Any, *, wide: bool
     ) -> Repeats:
         """Who holds the growth, and where it was allocated."""
-        causes = self._holders(item, name, nextitem) or self._containers(item, nextitem)
+        causes = self._evidence.holders(item, name, nextitem) or self._evidence.containers(
+            item, nextitem
+        )
         found = replace(found, causes=causes)
         if not causes and not grows_exactly(found.steady, self.null):
             found = self._with_net(item, name, found, nextitem)
@@ -298,7 +296,7 @@ class Repeater:
         for cause in causes:
             self._write(CauseRecord(nodeid=name, cause=_with_sites(cause, sites, len(causes))))
         if self._has_native_growth(found, traced):
-            self._native(item, name, nextitem)
+            self._evidence.native(item, name, nextitem)
         return replace(found, traced=traced)
 
     def _with_net(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
@@ -316,7 +314,7 @@ class Repeater:
         traced: list[RepeatRecord] = []
         sites: list[Any] = []
         for number in range(self._settings.traced_repeats):
-            record, where = self._traced(item, name, "traced", number, nextitem)
+            record, where = self._evidence.traced(item, name, "traced", number, nextitem)
             if record is not None:
                 traced.append(record)
                 sites = [s for s in where if (s.file, s.line) not in self._null_sites]
@@ -332,94 +330,6 @@ class Repeater:
         limits = self._settings.thresholds
         return rest > max(limits.native_least_bytes, limits.native_share * middle)
 
-    def _holders(self, item: pytest.Item, name: str, nextitem: Any) -> list[Cause]:
-        """Who holds what one run leaves and the next one does not replace."""
-        from pytest_leakcheck.explain.causes import explain_survivors
-
-        first = self._ids_left(item, nextitem)
-        second = self._ids_left(item, nextitem)
-        self._boundary.thaw()
-        kept = alive_among(first - second)
-        self._write(
-            RepeatRecord(nodeid=name, phase="kept", number=0, growth=Growth(survivors=len(kept)))
-        )
-        try:
-            return _visible_first(
-                explain_survivors(kept, ignore={id(kept)}, versions=self._versions())
-            )
-        finally:
-            kept.clear()
-            self._boundary.draw()
-
-    def _ids_left(self, item: pytest.Item, nextitem: Any) -> set[int]:
-        """Ids of what one more run leaves behind."""
-        self._boundary.draw()
-        self.run_once(item, nextitem)
-        settle_log_buffers(item)
-        self._boundary.collect()
-        left = divide(
-            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
-        )
-        return set(map(id, left.mine))
-
-    def _containers(self, item: pytest.Item, nextitem: Any) -> list[Cause]:
-        """Containers that grow by values which the collector does not track."""
-        from pytest_leakcheck.explain.causes import watch_containers
-
-        self._boundary.thaw()
-        watch = watch_containers()
-        watch.first()
-        for _ in range(3):
-            self.run_once(item, nextitem)
-            self._boundary.collect()
-            watch.again()
-        causes = watch.grown(min_rounds=2)
-        self._boundary.draw()
-        return causes
-
-    def _traced(
-        self, item: pytest.Item, name: str, phase: Phase, number: int, nextitem: Any = None
-    ) -> tuple[RepeatRecord | None, list[Any]]:
-        """One run under tracemalloc: Python bytes that stay, and where they were allocated."""
-        trace = PythonTrace(self._settings.traceback_frames, self._root)
-        self._boundary.draw()
-        trace.start()
-        outcome = self.run_once(item, nextitem)
-        self._boundary.collect()
-        seen = trace.stop()
-        if seen is None:
-            return None, []
-        left, _, sites = seen
-        return (
-            RepeatRecord(
-                nodeid=name,
-                phase=phase,
-                number=number,
-                growth=Growth(python_bytes=left),
-                outcome=outcome,
-            ),
-            sites,
-        )
-
-    def _native(self, item: pytest.Item, name: str, nextitem: Any) -> None:
-        """Runs under memray with native stacks; the capture is read later, elsewhere."""
-        if self._folder is None or self._settings.native_repeats < 1:
-            return
-        path = self._folder / "captures" / f"{capture_name(name)}.native.bin"
-        runs = self._settings.native_repeats
-
-        def run() -> None:
-            for _ in range(runs):
-                self.run_once(item, nextitem)
-            self._boundary.collect()
-
-        refused = memray_capture(path, run)
-        if refused is None:
-            capture = f"captures/{path.name}"
-            self._write(CaptureRecord(nodeid=name, capture=capture, runs=runs))
-        else:
-            self._write(EventRecord(slug="no-memray", sentence=refused, nodeid=name))
-
     def _release(self, item: pytest.Item, name: str) -> list[RepeatRecord]:
         """Repeat with every fixture but the session's ended each time: does it still grow?"""
         if not uses_wider_fixtures(item):
@@ -431,34 +341,6 @@ class Repeater:
                 self._write(record)
                 records.append(record)
         return records
-
-    def _look_at_garbage(
-        self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
-    ) -> None:
-        """Name the cycles of a test whose garbage waits for the collector."""
-        from pytest_leakcheck.explain.cycles import describe_garbage
-
-        if min(record.late.objects for record in steady) == 0:
-            return
-        self._boundary.draw()
-        with self._boundary.keeping_garbage() as garbage:
-            self.run_once(item, nextitem)
-            self._boundary.collect()
-            told = describe_garbage(garbage())
-        self._write(
-            CycleRecord(
-                nodeid=name,
-                objects=told.objects,
-                python_bytes=told.python_bytes,
-                types=told.types,
-                cycles=told.cycles,
-            )
-        )
-
-    def _versions(self) -> dict[str, str]:
-        from pytest_leakcheck.measure.environment import installed_packages
-
-        return installed_packages()
 
 
 _ENDED = {
@@ -475,17 +357,6 @@ _ENDED = {
 # and would look like growth.
 _packed = msgspec.msgpack.Encoder().encode
 _unpacked = msgspec.msgpack.Decoder(RepeatRecord).decode
-
-
-def _visible_first(causes: list[Cause]) -> list[Cause]:
-    """Where there are others, without objects that only compiled code refers to (they hang on an
-    object of a C type that does not show what it holds), and without the test runner's own."""
-    seen = [
-        cause
-        for cause in causes
-        if cause.known != "held-from-c" and not cause.holder.startswith(RUNNERS)
-    ]
-    return seen or causes
 
 
 def _with_sites(cause: Cause, sites: list[Any], among: int) -> Cause:

@@ -1,0 +1,186 @@
+"""Evidence on a suspect that grows: who holds it, where it was allocated, what waits as garbage.
+
+The explaining room is imported when the first suspect needs it: it costs 50 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_leakcheck.judge.verdict import RUNNERS
+from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
+from pytest_leakcheck.measure.environment import installed_packages
+from pytest_leakcheck.measure.retention import divide, settle_log_buffers
+from pytest_leakcheck.measure.survivors import Boundary, alive_among
+from pytest_leakcheck.records import (
+    CaptureRecord,
+    Cause,
+    CycleRecord,
+    EventRecord,
+    Growth,
+    JournalRecord,
+    Outcome,
+    Phase,
+    RepeatRecord,
+)
+
+if TYPE_CHECKING:
+    from pytest_leakcheck.settings import Settings
+
+Run = Callable[[pytest.Item, Any], Outcome]
+
+
+class Evidence:
+    """Looks closer at single runs of an item.
+
+    Args:
+        run: one run of an item, whole protocol.
+        write: takes each record, in order.
+        folder: the run's, for captures; None for none.
+        root: the project's folder, cut from paths.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        boundary: Boundary,
+        run: Run,
+        write: Callable[[JournalRecord], None],
+        folder: Path | None,
+        root: str,
+    ) -> None:
+        self._settings = settings
+        self._boundary = boundary
+        self._run = run
+        self._write = write
+        self._folder = folder
+        self._root = root
+
+    def holders(self, item: pytest.Item, name: str, nextitem: Any) -> list[Cause]:
+        """Who holds what one run leaves and the next one does not replace."""
+        from pytest_leakcheck.explain.causes import explain_survivors
+
+        first = self._ids_left(item, nextitem)
+        second = self._ids_left(item, nextitem)
+        self._boundary.thaw()
+        kept = alive_among(first - second)
+        self._write(
+            RepeatRecord(nodeid=name, phase="kept", number=0, growth=Growth(survivors=len(kept)))
+        )
+        try:
+            return _visible_first(
+                explain_survivors(kept, ignore={id(kept)}, versions=self._versions())
+            )
+        finally:
+            kept.clear()
+            self._boundary.draw()
+
+    def _ids_left(self, item: pytest.Item, nextitem: Any) -> set[int]:
+        """Ids of what one more run leaves behind."""
+        self._boundary.draw()
+        self._run(item, nextitem)
+        settle_log_buffers(item)
+        self._boundary.collect()
+        left = divide(
+            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
+        )
+        return set(map(id, left.mine))
+
+    def containers(self, item: pytest.Item, nextitem: Any) -> list[Cause]:
+        """Containers that grow by values which the collector does not track."""
+        from pytest_leakcheck.explain.causes import watch_containers
+
+        self._boundary.thaw()
+        watch = watch_containers()
+        watch.first()
+        for _ in range(3):
+            self._run(item, nextitem)
+            self._boundary.collect()
+            watch.again()
+        causes = watch.grown(min_rounds=2)
+        self._boundary.draw()
+        return causes
+
+    def traced(
+        self, item: pytest.Item, name: str, phase: Phase, number: int, nextitem: Any = None
+    ) -> tuple[RepeatRecord | None, list[Any]]:
+        """One run under tracemalloc: Python bytes that stay, and where they were allocated."""
+        trace = PythonTrace(self._settings.traceback_frames, self._root)
+        self._boundary.draw()
+        trace.start()
+        outcome = self._run(item, nextitem)
+        self._boundary.collect()
+        seen = trace.stop()
+        if seen is None:
+            return None, []
+        left, _, sites = seen
+        return (
+            RepeatRecord(
+                nodeid=name,
+                phase=phase,
+                number=number,
+                growth=Growth(python_bytes=left),
+                outcome=outcome,
+            ),
+            sites,
+        )
+
+    def native(self, item: pytest.Item, name: str, nextitem: Any) -> None:
+        """Runs under memray with native stacks; the capture is read later, elsewhere."""
+        if self._folder is None or self._settings.native_repeats < 1:
+            return
+        path = self._folder / "captures" / f"{capture_name(name)}.native.bin"
+        runs = self._settings.native_repeats
+
+        def run() -> None:
+            for _ in range(runs):
+                self._run(item, nextitem)
+            self._boundary.collect()
+
+        refused = memray_capture(path, run)
+        if refused is None:
+            capture = f"captures/{path.name}"
+            self._write(CaptureRecord(nodeid=name, capture=capture, runs=runs))
+        else:
+            self._write(EventRecord(slug="no-memray", sentence=refused, nodeid=name))
+
+    def look_at_garbage(
+        self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
+    ) -> None:
+        """Name the cycles of a test whose garbage waits for the collector."""
+        from pytest_leakcheck.explain.cycles import describe_garbage
+
+        if min(record.late.objects for record in steady) == 0:
+            return
+        self._boundary.draw()
+        with self._boundary.keeping_garbage() as garbage:
+            self._run(item, nextitem)
+            self._boundary.collect()
+            told = describe_garbage(garbage())
+        self._write(
+            CycleRecord(
+                nodeid=name,
+                objects=told.objects,
+                python_bytes=told.python_bytes,
+                types=told.types,
+                cycles=told.cycles,
+            )
+        )
+
+    def _versions(self) -> dict[str, str]:
+        return installed_packages()
+
+
+def _visible_first(causes: list[Cause]) -> list[Cause]:
+    """Where there are others, without objects that only compiled code refers to (they hang on an
+    object of a C type that does not show what it holds), and without the test runner's own."""
+    seen = [
+        cause
+        for cause in causes
+        if cause.known != "held-from-c" and not cause.holder.startswith(RUNNERS)
+    ]
+    return seen or causes
