@@ -454,7 +454,7 @@ class CauseSummary(msgspec.Struct, frozen=True, kw_only=True):
     cause: Cause
     """Of its best witness."""
     witnesses: list[str]
-    """Node ids of the tests that show it."""
+    """Node ids of the tests that show it, the one that the slopes are of first."""
     slopes: dict[str, Slope]
     """Growth per run that moves with it, of the best witness."""
     total: dict[str, float]

@@ -286,11 +286,7 @@ def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> Caus
         for cause in causes_of(run, witness.nodeid):
             if cause.fingerprint == fingerprint:
                 causes[witness.nodeid] = cause
-    best = max(
-        (w for w in witnesses if w.nodeid in causes),
-        key=lambda w: (w.fingerprints[0] == fingerprint, -len(w.fingerprints), w.nodeid),
-        default=witnesses[0],
-    )
+    best = _typical([w for w in witnesses if w.nodeid in causes], fingerprint) or witnesses[0]
     cause = causes.get(best.nodeid) or next(iter(causes.values()))
     total: dict[str, float] = defaultdict(float)
     for witness in witnesses:
@@ -298,10 +294,24 @@ def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> Caus
             total[name] += value.per_run
     return CauseSummary(
         cause=cause,
-        witnesses=[w.nodeid for w in witnesses],
+        witnesses=[best.nodeid, *(w.nodeid for w in witnesses if w is not best)],
         slopes=moves_with(cause, best),
         total=dict(total),
     )
+
+
+def _typical(witnesses: Sequence[TestVerdict], fingerprint: str) -> TestVerdict | None:
+    """The repeated witness with the fewest other causes; of equal ones the middle by C heap."""
+    if not witnesses:
+        return None
+
+    def rank(witness: TestVerdict) -> tuple[bool, int]:
+        return witness.fingerprints[0] != fingerprint, len(witness.fingerprints)
+
+    lowest = min(map(rank, witnesses))
+    alike = [w for w in witnesses if rank(w) == lowest]
+    alike.sort(key=lambda w: (w.slopes.get("heap_bytes", _NONE).per_run, w.nodeid))
+    return alike[len(alike) // 2]
 
 
 def moves_with(cause: Cause, witness: TestVerdict) -> dict[str, Slope]:
@@ -318,6 +328,9 @@ def moves_with(cause: Cause, witness: TestVerdict) -> dict[str, Slope]:
         if name in ("heap_bytes", "rss_bytes", "fds", "threads", "children", "blocks")
     }
     return {**carried, **own}
+
+
+_NONE = Slope(per_run=0.0)
 
 
 def _worst(total: dict[str, float]) -> float:
