@@ -30,8 +30,9 @@ def write_summary(reporter: pytest.TerminalReporter, run: Run, judged: JudgedRun
     reporter.write_sep("=", "leakcheck")
     for line in lines:
         reporter.write_line(line, yellow=True)
+    leaking = {test.nodeid for test in leaks}
     for summary in judged.causes[:_MOST_CAUSES]:
-        for line in _cause(summary):
+        for line in _cause(summary, held=leaking.isdisjoint(summary.witnesses)):
             reporter.write_line(line)
     if len(judged.causes) > _MOST_CAUSES:
         reporter.write_line(f"and {plural(len(judged.causes) - _MOST_CAUSES, 'more cause')}")
@@ -67,9 +68,11 @@ def counts_sentence(judged: JudgedRun) -> str:
     return f"{plural(len(judged.tests), 'test')} measured: {', '.join(told)}."
 
 
-def _cause(summary: CauseSummary) -> list[str]:
+def _cause(summary: CauseSummary, *, held: bool) -> list[str]:
     cause = summary.cause
     tests = plural(len(summary.witnesses), "test")
+    if held:
+        tests += "; held: a wider fixture lets it go"
     lines = [
         f"{cause.fingerprint}  {cause_sentence(cause)}",
         f"    {growth_words(summary.slopes)} per run; {tests}",
