@@ -36,7 +36,8 @@ def totals(states: Sequence[State]) -> pd.DataFrame:
     """Growth over one run of the suite: a row per state and signal.
 
     ``confirmed``: growth per run of all confirmed leaks, summed. ``one_run``: of tests whose growth
-    was seen once only. ``swept``: what the sweep charged to all tests, caches that settle included.
+    was seen once only. ``swept``: what the processes grew by over the run, caches that settle
+    included; where a ledger is missing, what the sweep charged to the tests.
     An empty cell: the signal was not seen.
     """
     return pd.DataFrame([row for state in states for row in _state_totals(state)])
@@ -65,6 +66,10 @@ def _slope_sum(tests: Sequence[TestVerdict], signal: str) -> float:
 
 
 def _swept(state: State, signal: str) -> float:
+    ledgers = [state.run.ledgers.get(worker) for worker in state.run.order]
+    grown = [None if ledger is None else getattr(ledger.process, signal) for ledger in ledgers]
+    if grown and None not in grown:
+        return float(sum(value or 0 for value in grown))
     values = [getattr(record.growth, signal) for record in state.run.tests]
     seen = [value for value in values if value is not None]
     return float(sum(seen)) if seen else float("nan")

@@ -50,7 +50,7 @@ class _Paced:
     earned by the time that has passed since: a slow probe is still read after slow tests.
     """
 
-    def __init__(self, probe: Probe, share: float = 0.02) -> None:
+    def __init__(self, probe: Probe, share: float = 0.05) -> None:
         self._probe = probe
         self._share = share
         self._cost = 0.0
