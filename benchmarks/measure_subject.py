@@ -22,21 +22,24 @@ ROOT = Path(__file__).resolve().parents[1]
 SUBJECT = ROOT / "benchmarks" / "rag_project"
 STATES = ("before", "guide", "after")
 
-#: Every kind of leak in the project, its innocents, and some tests that do nothing wrong.
+#: Every kind of leak in the project, and its innocents: about a hundred tests.
 SELECTION = (
-    "tests/test_converter_plain.py",
-    "tests/rag/test_store_fixture.py",
+    "tests/rag/test_store_fixture.py::test_a_chunk_finds_itself",
+    "tests/rag/test_store_fixture.py::test_k_limits_the_hits",
     "tests/rag/test_module_store.py",
-    "tests/rag/test_scratch_collection.py",
-    "tests/rag/unit/test_audit.py",
+    "tests/rag/test_scratch_collection.py::test_pages_of_every_format_are_found",
+    "tests/rag/unit/test_audit.py::test_audit_gets_long_answers",
+    "tests/rag/unit/test_audit.py::test_events_come_in_order",
     "tests/rag/unit/test_started_patches.py",
     "tests/rag/unit/test_llm_down.py",
     "tests/rag/unit/test_innocents.py",
 )
 DEMO = (
-    "tests/rag/test_store_fixture.py",
-    "tests/rag/unit/test_audit.py",
-    "tests/rag/unit/test_started_patches.py",
+    "tests/rag/test_store_fixture.py::test_a_chunk_finds_itself",
+    "tests/rag/test_scratch_collection.py::test_pages_of_every_format_are_found",
+    "tests/rag/unit/test_audit.py::test_audit_gets_long_answers",
+    "tests/rag/unit/test_started_patches.py::IngestTest",
+    "tests/rag/unit/test_innocents.py",
 )
 
 
