@@ -20,6 +20,7 @@ from pytest_leakcheck.measure.signals import Probes, growth
 from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
 from pytest_leakcheck.records import (
     EndRecord,
+    EventRecord,
     FixtureRecord,
     Growth,
     Late,
@@ -247,6 +248,14 @@ class Accounts:
             self.note("forked")
         if self._gc_was_on and not _gc_enabled():
             self.note("gc-disabled")
+            self._journal.append(
+                EventRecord(
+                    slug="gc-disabled",
+                    sentence=f"{self._nodeid} leaves the cyclic collector switched off: cyclic "
+                    "garbage of the tests after it stays; switch it on again in teardown.",
+                    nodeid=self._nodeid,
+                )
+            )
         if self._boundary.user_unfroze:
             self.note("gc-unfrozen")
         elif self._boundary.user_froze:

@@ -39,6 +39,9 @@ def write_summary(reporter: pytest.TerminalReporter, run: Run, judged: JudgedRun
     _write_tests(reporter, "leak, without a known holder", _without_cause(leaks), width)
     _write_tests(reporter, "unconfirmed", open_ends, width)
     reporter.write_line(counts_sentence(judged))
+    told = ledger_sentence(run)
+    if told:
+        reporter.write_line(told)
     reporter.write_line(f"See more: leakcheck report {run.folder.name}")
 
 
@@ -66,6 +69,25 @@ def counts_sentence(judged: JudgedRun) -> str:
     verdicts = Counter(test.verdict for test in judged.tests)
     told = [f"{verdicts[name]:,} {name}" for name in VERDICTS if verdicts[name]]
     return f"{plural(len(judged.tests), 'test')} measured: {', '.join(told)}."
+
+
+def ledger_sentence(run: Run) -> str:
+    """Where the processes' C heap went: charged to whom, and what no account explains."""
+    names = ("tests", "fixtures", "collected")
+    ledgers = [ledger for ledger in run.ledgers.values() if ledger.process.heap_bytes is not None]
+    if not ledgers:
+        return ""
+    total = sum(ledger.process.heap_bytes or 0 for ledger in ledgers)
+    charged = {
+        name: sum(getattr(ledger, name).heap_bytes or 0 for ledger in ledgers) for name in names
+    }
+    unexplained = total - sum(charged.values())
+    return (
+        f"Ledger: the C heap grew by {size(total, signed=True)} over the run: tests "
+        f"{size(charged['tests'], signed=True)}, wider fixtures "
+        f"{size(charged['fixtures'], signed=True)}, given back by collections "
+        f"{size(charged['collected'], signed=True)}, unexplained {size(unexplained, signed=True)}."
+    )
 
 
 def _cause(summary: CauseSummary, *, held: bool) -> list[str]:
