@@ -7,7 +7,7 @@ on two intervals that do not overlap. What was not judged on either side is *not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_leakcheck.records import BYTE_SIGNALS, Mark, Slope, TestVerdict
 from pytest_leakcheck.report.text import amount, count, growth_words, plural, signal_name
@@ -146,6 +146,26 @@ class CauseSide:
     """Node ids of the tests that show it."""
     judged: frozenset[str]
     """Node ids of all tests that this run judged."""
+    means: Mapping[str, float] = field(default_factory=dict)
+    """Growth per run by signal, the mean over the tests that show it."""
+
+
+def _mark_means(before: Mapping[str, float], after: Mapping[str, float]) -> tuple[Mark, str] | None:
+    """By memory, over all tests that show a cause: one test's own size says little of the cause's.
+
+    ``None`` where no signal of bytes grows in both.
+    """
+    for name in ("heap_bytes", "python_bytes"):
+        old, new = before.get(name, 0.0), after.get(name, 0.0)
+        if old <= 0 or new <= 0:
+            continue
+        words = (
+            f"{signal_name(name)} {amount(name, old)} per test and run, then {amount(name, new)}"
+        )
+        if abs(new - old) < max(RELATIVE * max(old, new), NOISE.get(name, 0.0)):
+            return "same", f"{words}: the change is small"
+        return ("better" if new < old else "worse"), words
+    return None
 
 
 def mark_cause(before: CauseSide, after: CauseSide) -> tuple[Mark, str]:
@@ -164,7 +184,9 @@ def mark_cause(before: CauseSide, after: CauseSide) -> tuple[Mark, str]:
         return ("fixed" if after.slopes is None else "new"), sentence
     if not old and not new:
         return "not comparable", "no test that shows it was judged in both runs"
-    marked, reason = mark_slopes(before.slopes, after.slopes)
+    marked, reason = _mark_means(before.means, after.means) or mark_slopes(
+        before.slopes, after.slopes
+    )
     moved = abs(len(new) - len(old))
     if marked in ("better", "worse") or not moved or moved < RELATIVE * max(len(new), len(old)):
         return marked, reason

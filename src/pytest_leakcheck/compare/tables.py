@@ -226,4 +226,9 @@ def _side(summary: CauseSummary | None, judged: frozenset[str]) -> CauseSide:
         slopes=summary.slopes if summary else None,
         witnesses=frozenset(summary.witnesses) if summary else frozenset(),
         judged=judged,
+        means=_means(summary) if summary else {},
     )
+
+
+def _means(summary: CauseSummary) -> dict[str, float]:
+    return {name: total / len(summary.witnesses) for name, total in summary.total.items()}

@@ -503,7 +503,11 @@ def slower(judged: JudgedRun, fingerprint: str, factor: float) -> JudgedRun:
         for test in judged.tests
     ]
     causes = [
-        msgspec.structs.replace(c, slopes=scaled(c.slopes))
+        msgspec.structs.replace(
+            c,
+            slopes=scaled(c.slopes),
+            total={name: total * factor for name, total in c.total.items()},
+        )
         if c.cause.fingerprint == fingerprint
         else c
         for c in judged.causes
