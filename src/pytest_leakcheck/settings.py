@@ -86,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Repeats under tracemalloc of a suspect that grows."""
     native_repeats: int = 2
     """Repeats under memray of a suspect whose C heap grows."""
-    traceback_frames: int = 12
+    traceback_frames: int = 6
     thresholds: Thresholds = Thresholds()
 
 

@@ -34,10 +34,13 @@ _INSTALLED = tuple(
     )
 )
 _collect = gc.collect
+_blocks: Callable[[], int] = getattr(sys, "getallocatedblocks", lambda: 0)
 
 #: Frames that allocate on behalf of another: never the place that a person looks for.
 _MACHINERY = ("<frozen importlib", "/_pytest/", "/pluggy/", "/tracemalloc.py", _PACKAGE)
 _MOST_SITES = 5
+#: A snapshot of more takes longer than it tells: minutes, after the import of a large library.
+_MOST_BLOCKS = 50_000
 _MOST_FRAMES = 8
 
 
@@ -71,6 +74,7 @@ class PythonTrace:
         self._frames = frames
         self._root = root
         self._running = False
+        self._blocks = 0
         self.refused: str | None = None
 
     def start(self) -> None:
@@ -79,6 +83,7 @@ class PythonTrace:
             self.refused = "tracemalloc was on already: the test or another plugin has it"
             return
         self.refused = None
+        self._blocks = _blocks()
         tracemalloc.start(self._frames)
         self._running = True
 
@@ -97,6 +102,15 @@ class PythonTrace:
             return None
         _, peak = tracemalloc.get_traced_memory()
         _collect()
+        kept = _blocks() - self._blocks
+        if kept > _MOST_BLOCKS:
+            left, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            self.refused = (
+                f"{kept:,} Python blocks stayed, as after a first import: where they were "
+                "allocated was not looked up"
+            )
+            return left, peak, []
         snapshot = tracemalloc.take_snapshot()
         tracemalloc.stop()
         return self._read(snapshot, peak)
