@@ -18,11 +18,12 @@ import msgspec
 from pytest_leakcheck.journal import Journal, Run, load_run
 from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.measure.allocations import capture_name, short_path
-from pytest_leakcheck.records import CaptureRecord, Site
+from pytest_leakcheck.records import CaptureRecord, JudgedRun, Site
 
 _MOST_SITES = 5
 _MOST_FRAMES = 12
 _MOST_FLAMEGRAPHS = 5
+_MOST_READ = 24
 
 #: The harness's and pytest's frames say nothing about who allocated.
 _MACHINERY = ("/pytest_leakcheck/", "/_pytest/", "/pluggy/", "runpy.py")
@@ -113,16 +114,13 @@ def flame_graph(capture: Path, output: Path) -> bool:
 
 
 def read_all(folder: Path, root: str) -> None:
-    """Read every capture of a run folder and write what they say to its journal."""
+    """Read what explains a run's causes and write what it says to the run's journal."""
     run = load_run(folder)
-    leaking = {t.nodeid for t in judge_run(run).tests if t.verdict in ("leak", "unconfirmed")}
-    wanted = _wanted(run, leaking)
+    judged = judge_run(run)
     journal = Journal(folder, "captures")
     drawn = 0
-    for record in wanted.values():
+    for record in _worth_reading(run, judged):
         path = folder / record.capture
-        if not path.exists():
-            continue
         try:
             sites = read_capture(path, record.runs, root)
         except OSError:
@@ -136,23 +134,47 @@ def read_all(folder: Path, root: str) -> None:
             )
         )
     journal.close()
-    kept = {folder / record.capture for record in wanted.values()}
+    leaking = {t.nodeid for t in judged.tests if t.verdict in ("leak", "held", "unconfirmed")}
+    kept = {path for nodeid in leaking for path in _captures_of(folder, nodeid)}
     for path in (folder / "captures").glob("*.bin"):
         if path not in kept:
             path.unlink()
 
 
-def _wanted(run: Run, leaking: set[str]) -> dict[str, CaptureRecord]:
-    """One capture for each leaking test: of its repeats, else of its run at full depth."""
-    wanted: dict[str, CaptureRecord] = {}
-    for nodeid in sorted(leaking):
-        if nodeid in run.captures:
-            wanted[nodeid] = run.captures[nodeid][-1]
-        elif (run.folder / "captures" / f"{capture_name(nodeid)}.bin").exists():
-            wanted[nodeid] = CaptureRecord(
-                nodeid=nodeid, capture=f"captures/{capture_name(nodeid)}.bin"
-            )
-    return wanted
+def _captures_of(folder: Path, nodeid: str) -> list[Path]:
+    """A test's capture at full depth, and that of its repeats with native stacks."""
+    name = folder / "captures" / capture_name(nodeid)
+    return [name.with_name(f"{name.name}.bin"), name.with_name(f"{name.name}.native.bin")]
+
+
+def _worth_reading(run: Run, judged: JudgedRun) -> list[CaptureRecord]:
+    """One capture for each cause, and those of growing tests that have none; the worst first.
+
+    Reading resolves symbols and takes seconds each, and one witness tells what the others would.
+    """
+    wanted = [summary.witnesses for summary in judged.causes]
+    wanted += [
+        [test.nodeid]
+        for test in judged.tests
+        if test.verdict in ("leak", "unconfirmed") and not test.fingerprints
+    ]
+    found: dict[str, CaptureRecord] = {}
+    for nodeids in wanted:
+        records = (_record(run, nodeid) for nodeid in nodeids)
+        first = next((record for record in records if record is not None), None)
+        if first is not None:
+            found.setdefault(first.nodeid, first)
+    return list(found.values())[:_MOST_READ]
+
+
+def _record(run: Run, nodeid: str) -> CaptureRecord | None:
+    for record in reversed(run.captures.get(nodeid, [])):
+        if (run.folder / record.capture).exists():
+            return record
+    plain, _ = _captures_of(run.folder, nodeid)
+    return (
+        CaptureRecord(nodeid=nodeid, capture=f"captures/{plain.name}") if plain.exists() else None
+    )
 
 
 if __name__ == "__main__":
