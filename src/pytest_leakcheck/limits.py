@@ -12,6 +12,7 @@ from pytest_leakcheck.errors import UsageError
 from pytest_leakcheck.judge.verdict import Repeats, judge_repeats
 from pytest_leakcheck.measure.repeat import Repeater
 from pytest_leakcheck.measure.rerun import outcome_of, restore_doctest
+from pytest_leakcheck.measure.retention import MEMRAY_MARKS, has_pytest_memray
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.report.text import size
@@ -21,7 +22,6 @@ from pytest_leakcheck.settings import Settings, parse_size
 if TYPE_CHECKING:
     from pytest_leakcheck.measure.sweep import Sweep
 
-_MEMRAY_MARKS = ("limit_memory", "limit_leaks", "limit_leaked_objects")
 MARK = "limit_growth"
 
 
@@ -44,15 +44,14 @@ def give_limits(
         ("--limit-memory", "limit_memory") if memory else ("--limit-leaks", "limit_leaks")
     )
     size = parse_size(str(memory or leaks), option)
-    manager = config.pluginmanager
-    if not manager.hasplugin("memray") and not manager.hasplugin("pytest_memray.plugin"):
+    if not has_pytest_memray(config):
         raise UsageError(
             f"{option} needs pytest-memray, which is not active here: "
             "run pip install 'pytest-leakcheck[memray]' (there is none for Windows)."
         )
     mark = getattr(pytest.mark, name)(f"{size} B")
     for item in items:
-        if not any(item.get_closest_marker(own) for own in _MEMRAY_MARKS):
+        if not any(item.get_closest_marker(own) for own in MEMRAY_MARKS):
             item.add_marker(mark)
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.statistics import slope
+from pytest_leakcheck.judge.statistics import median_growth, slope
 from pytest_leakcheck.judge.suspects import DISTURBED, Floor, reasons, sweep_floor
 from pytest_leakcheck.judge.verdict import Repeats, judge_repeats, median_late
 from pytest_leakcheck.records import (
@@ -116,12 +116,9 @@ def read_repeats(run: Run, nodeid: str) -> Repeats:
 
 def null_floor(run: Run) -> Growth:
     """Growth of the empty test in the confirming process: the median of its repeats."""
-    nulls = [r for rs in run.repeats.values() for r in rs if r.phase == "null"]
-    values: dict[str, int | None] = {}
-    for name in Growth.__struct_fields__:
-        seen = [v for v in (getattr(r.growth, name) for r in nulls) if v is not None]
-        values[name] = round(statistics.median(seen)) if seen else None
-    return Growth(**values)
+    return median_growth(
+        [r.growth for records in run.repeats.values() for r in records if r.phase == "null"]
+    )
 
 
 def null_net(run: Run) -> Growth:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from pytest_leakcheck.records import Slope
+from pytest_leakcheck.records import Growth, Slope
 
 #: Two-sided 95 % quantiles of Student's t by degrees of freedom, 1 to 30; beyond, the normal's.
 _T_95 = (
@@ -60,3 +60,12 @@ def falls(deltas: Sequence[float]) -> bool:
         return False
     half = len(deltas) // 2
     return statistics.median(deltas[-half:]) < statistics.median(deltas[:half]) / 2
+
+
+def median_growth(growths: Sequence[Growth]) -> Growth:
+    """Signal by signal the median of those that saw it, rounded; ``None`` where none did."""
+    values: dict[str, int | None] = {}
+    for name in Growth.__struct_fields__:
+        seen = [value for g in growths if (value := getattr(g, name)) is not None]
+        values[name] = round(statistics.median(seen)) if seen else None
+    return Growth(**values)

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pytest_leakcheck.measure.retention import divide, running_state, settle_log_buffers
-from pytest_leakcheck.measure.signals import Probes, growth
+from pytest_leakcheck.measure.signals import Probes, given_back, growth
 from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
 from pytest_leakcheck.records import (
     EndRecord,
@@ -190,7 +190,7 @@ class Accounts:
             module_count=max(0, len(_modules) - self._module_count),
             late=Late(
                 objects=collected_so_far() - self._collected,
-                heap_bytes=_freed(heap_before, reading.heap_bytes),
+                heap_bytes=given_back(heap_before, reading.heap_bytes),
             ),
             peak_growth_bytes=_over(reading.peak_bytes, self._base.rss_bytes),
             fixtures=self._fixture_names,
@@ -350,10 +350,6 @@ def _new_packages(before: int, most: int = 8) -> list[str]:
         return []
     names = list(islice(reversed(_modules), new))
     return sorted({name.partition(".")[0] for name in names if type(name) is str})[:most]
-
-
-def _freed(before: int | None, after: int | None) -> int | None:
-    return None if before is None or after is None else max(0, before - after)
 
 
 def _over(peak: int | None, base: int | None) -> int | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from pytest_leakcheck.judge.statistics import median_growth
 from pytest_leakcheck.judge.verdict import (
     Repeats,
     grows_exactly,
@@ -28,7 +29,7 @@ from pytest_leakcheck.judge.verdict import (
 from pytest_leakcheck.measure.evidence import Evidence
 from pytest_leakcheck.measure.rerun import NullItem, rerun, uses_wider_fixtures
 from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
-from pytest_leakcheck.measure.signals import Probes, growth
+from pytest_leakcheck.measure.signals import Probes, given_back, growth
 from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
 from pytest_leakcheck.records import (
     Cause,
@@ -134,8 +135,8 @@ class Repeater:
             growth=growth(base, after, None if unseen else count),
             late=Late(
                 objects=collected_so_far() - collected,
-                heap_bytes=_less(before.heap_bytes, after.heap_bytes),
-                blocks=_less(before.blocks, after.blocks),
+                heap_bytes=given_back(before.heap_bytes, after.heap_bytes),
+                blocks=given_back(before.blocks, after.blocks),
             ),
             types=types,
             outcome=outcome,
@@ -204,7 +205,7 @@ class Repeater:
             return
         for record in (*records, *([traced] if traced else ())):
             self._write(record)
-        self.null = _median_growth(records, traced)
+        self.null = median_growth([r.growth for r in (*records, *([traced] if traced else ()))])
 
     # --- one suspect ---------------------------------------------------------------------------
 
@@ -364,20 +365,6 @@ def _with_sites(cause: Cause, sites: list[Any], among: int) -> Cause:
     return msgspec.structs.replace(cause, sites=sites) if among == 1 else cause
 
 
-def _median_growth(records: list[RepeatRecord], traced: RepeatRecord | None) -> Growth:
-    values: dict[str, int | None] = {}
-    for name in Growth.__struct_fields__:
-        seen = [v for r in records if (v := getattr(r.growth, name)) is not None]
-        values[name] = round(statistics.median(seen)) if seen else None
-    if traced is not None:
-        values["python_bytes"] = traced.growth.python_bytes
-    return Growth(**values)
-
-
 def _has_more(base: Reading, reading: Reading) -> bool:
     pairs = ((base.threads, reading.threads), (base.fds, reading.fds))
     return any(a is not None and b is not None and b > a for a, b in pairs)
-
-
-def _less(before: int | None, after: int | None) -> int | None:
-    return None if before is None or after is None else max(0, before - after)

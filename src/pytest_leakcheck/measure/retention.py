@@ -174,6 +174,16 @@ def parameter_exceptions(item: pytest.Item) -> list[BaseException]:
     return found
 
 
+#: pytest-memray's markers; one memray tracker may exist in a process, and one of them on a test.
+MEMRAY_MARKS = ("limit_memory", "limit_leaks", "limit_leaked_objects")
+
+
+def has_pytest_memray(config: pytest.Config) -> bool:
+    """Whether pytest-memray is active, under its entry point's or its module's name."""
+    manager = config.pluginmanager
+    return manager.hasplugin("memray") or manager.hasplugin("pytest_memray.plugin")
+
+
 def drop_finished(definitions: Iterable[pytest.FixtureDef[Any]]) -> None:
     """Take finished fixtures' calls of ``finish`` out of the wider fixtures where they wait.
 

@@ -276,5 +276,10 @@ def growth(before: Reading, after: Reading, survivors: int | None = None) -> Gro
     )
 
 
+def given_back(before: int | None, after: int | None) -> int | None:
+    """How much less there is after than before, at least 0; ``None`` where either is unknown."""
+    return None if before is None or after is None else max(0, before - after)
+
+
 def _difference(before: int | None, after: int | None) -> int | None:
     return None if before is None or after is None else after - before

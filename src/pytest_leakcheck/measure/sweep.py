@@ -15,6 +15,7 @@ import pytest
 from pytest_leakcheck.journal import HARNESS_FAILED, Journal
 from pytest_leakcheck.measure.accounts import Accounts, in_forked_child, watch_forks
 from pytest_leakcheck.measure.allocations import FullTrace, capture_name
+from pytest_leakcheck.measure.retention import MEMRAY_MARKS, has_pytest_memray
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.records import EventRecord, Outcome, Traced
@@ -169,20 +170,16 @@ class Sweep:
                     self._full.stop()
 
 
-_MEMRAY_MARKS = ("limit_memory", "limit_leaks", "limit_leaked_objects")
-
-
 def others_tracker(item: pytest.Item) -> str | None:
     """Who else will open a memray tracker for this item, in one sentence; ``None`` for nobody.
 
     One tracker may exist in a process, and the second one to be opened fails: ours steps aside.
     """
     config = item.config
-    manager = config.pluginmanager
-    if manager.hasplugin("memray") or manager.hasplugin("pytest_memray.plugin"):
+    if has_pytest_memray(config):
         if config.getoption("memray", default=False) or config.getini("memray"):
             return "pytest-memray has this test's memray tracker (--memray)"
-        for mark in _MEMRAY_MARKS:
+        for mark in MEMRAY_MARKS:
             if item.get_closest_marker(mark):
                 return f"pytest-memray has this test's memray tracker ({mark})"
     module = getattr(item, "module", None)
