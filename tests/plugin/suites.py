@@ -21,10 +21,18 @@ from pytest_leakcheck.records import JudgedRun, TestVerdict
 PLAIN = ("-p", "leakcheck", "-p", "no:cacheprovider")
 LABEL = "run"
 
+#: What tells pytest that it runs under CI: there it writes the whole of a failed comparison, which
+#: takes minutes for long lists.
+_CI = ("CI", "BUILD_NUMBER")
+
 
 def environment(**changes: str) -> dict[str, str]:
     """The environment of a suite: without what the run around it has set."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COV_"))}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("PYTEST_", "COV_")) and k not in _CI
+    }
     return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200", **changes}
 
 
