@@ -1,0 +1,1 @@
+"""LeakBench: leaks whose truth is known, and tests that only look like leaks."""

@@ -1,0 +1,11 @@
+"""An intermittent leak."""
+
+import itertools
+
+KEEP = []
+RUNS = itertools.count(1)
+
+
+def test_leak():
+    if next(RUNS) % 2 == 0:
+        KEEP.append({"payload": bytearray(100_000)})

@@ -1,0 +1,7 @@
+"""os.pipe without close."""
+
+import os
+
+
+def test_leak():
+    os.pipe()
