@@ -31,7 +31,7 @@ VerdictName: TypeAlias = Literal[
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
 
 Phase: TypeAlias = Literal[
-    "null", "null-net", "warm-up", "steady", "traced", "kept", "net", "release"
+    "null", "null-net", "warm-up", "steady", "traced", "kept", "net", "long", "release"
 ]
 Mark: TypeAlias = Literal["fixed", "better", "same", "worse", "new", "not comparable"]
 CauseKind: TypeAlias = Literal["held", "container", "cycle", "native", "resource"]
@@ -212,8 +212,12 @@ class RepeatRecord(Record, frozen=True, tag="repeat"):
     nodeid: str
     phase: Phase
     number: int
-    """From 0 within its phase."""
+    """From 0 within its phase; in ``net`` and ``long`` (and ``null-net``) over how many runs the
+    growth was measured."""
     growth: Growth
+    """Of one run, or in ``net`` and ``long`` of all of them together."""
+    sites: list[Site] = []
+    """Where what stayed was allocated, per run (``traced`` only)."""
     late: Late = Late()
     types: dict[str, int] = {}
     outcome: Outcome = "passed"

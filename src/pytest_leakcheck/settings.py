@@ -46,6 +46,17 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """C heap that Python's own memory does not explain is looked into above this per run …"""
     native_share: float = 0.2
     """… and above this share of the C heap's growth."""
+    traced_runs_tell: int = 5
+    """Over at least so many runs under tracemalloc, a place that leaves a block on each of them is
+    a second signal, however few bytes it leaves."""
+    adding_share: float = 0.5
+    """Python blocks that grow by ever so few add up when over many runs at least this share of
+    them stays …"""
+    adding_runs: int = 20
+    """… over at least so many runs."""
+    lasting_share: float = 0.5
+    """Growth that falls below this share of what it was, in a long stretch of further runs, has
+    stopped: a cache or pool that was filling."""
     late_bytes: int = 64 * 1024
     """Cyclic garbage below this per test is not worth a verdict of its own."""
     intermittent_share: float = 0.3
@@ -79,11 +90,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One suspect's confirmation is given up after so long."""
     net_repeats: int = 6
     """Repeats between two collections of the whole heap, of a suspect that grows by inexact signals
-    only."""
+    only …"""
+    net_quick_repeats: int = 60
+    """… and of a quick one."""
+    long_s: float = 1.0
+    """A suspect that would be called a leak is run on for so long, to see whether it stops …"""
+    most_long_repeats: int = 400
+    """… for so many runs at most …"""
+    long_bytes: int = 64 * 1024 * 1024
+    """… and while it grows by less than this …"""
+    long_count: int = 64
+    """… and by fewer descriptors, threads and children than this."""
     release_repeats: int = 2
     """Repeats in which every fixture but the session's ends, of a suspect that grows."""
     traced_repeats: int = 2
-    """Repeats under tracemalloc of a suspect that grows."""
+    """Traces by tracemalloc of a suspect that grows …"""
+    traced_quick_runs: int = 6
+    """… each of so many runs where it is quick, of one where it is not."""
     native_repeats: int = 2
     """Repeats under memray of a suspect whose C heap grows."""
     traceback_frames: int = 6

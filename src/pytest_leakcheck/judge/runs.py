@@ -109,7 +109,9 @@ def read_repeats(run: Run, nodeid: str) -> Repeats:
         causes=causes_of(run, nodeid),
         net=by_phase["net"][-1].growth if by_phase["net"] else None,
         net_runs=by_phase["net"][-1].number if by_phase["net"] else 0,
-        null_net=null_net(run),
+        null_net=null_net(run)[0],
+        null_net_runs=null_net(run)[1],
+        long=by_phase["long"],
         kept=by_phase["kept"][-1].growth.survivors if by_phase["kept"] else None,
     )
 
@@ -121,10 +123,10 @@ def null_floor(run: Run) -> Growth:
     )
 
 
-def null_net(run: Run) -> Growth:
-    """Net growth of the empty test in the last confirming process."""
+def null_net(run: Run) -> tuple[Growth, int]:
+    """Net growth of the empty test in the last confirming process, and over how many runs."""
     nets = [r for rs in run.repeats.values() for r in rs if r.phase == "null-net"]
-    return nets[-1].growth if nets else Growth()
+    return (nets[-1].growth, nets[-1].number) if nets else (Growth(), 0)
 
 
 def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:

@@ -51,7 +51,11 @@ class Repeats:
     """Growth over ``net_runs`` repeats between two collections of the whole heap."""
     net_runs: int = 0
     null_net: Growth = field(default_factory=Growth)
-    """The same of the empty test."""
+    """The same of the empty test …"""
+    null_net_runs: int = 0
+    """… over so many runs."""
+    long: Sequence[RepeatRecord] = ()
+    """Long stretches of further runs, each measured as a whole."""
     kept: int | None = None
     """Objects that one run left and the next run neither replaced nor dropped."""
 
@@ -80,6 +84,9 @@ def judge_repeats(repeats: Repeats, limits: Thresholds) -> Judgement:
     if not found.enough:
         return _judge_less(repeats, found, limits, slopes)
     words = f"grew on {runs} of {runs} repeats: {_amounts(slopes, found.signals)}"
+    if _stopped(repeats, found.signals, limits):
+        more = sum(record.number for record in repeats.long)
+        return Judgement("settles", f"{words}; over {more} further runs it stopped", slopes)
     if _released(repeats, found.signals, limits):
         return Judgement("held", f"{words}; released when its wider fixtures ended", slopes)
     excuse = _excuse(repeats.causes)
@@ -160,8 +167,22 @@ class _Signs:
 
 
 def worth_explaining(repeats: Repeats, limits: Thresholds) -> bool:
-    """Whether some signal grew on every repeat, be it ever so little: a holder may be found."""
-    return bool(_always(repeats, limits))
+    """Whether some signal grew on every repeat, be it ever so little, or blocks on nearly every
+    one: a holder may be found."""
+    return bool(_always(repeats, limits)) or _mostly_grows(repeats)
+
+
+def worth_tracing(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether so few blocks add up that only a trace of where they come from can tell."""
+    return not _stopped(repeats, ["blocks"], limits) and _few_blocks_add_up(repeats, limits)
+
+
+def _mostly_grows(repeats: Repeats) -> bool:
+    """Whether Python blocks grow on a typical repeat, though not on each: they have noise."""
+    floor = _floor(repeats.null, "blocks")
+    seen = [r.growth.blocks for r in repeats.steady if r.growth.blocks is not None]
+    deltas = [blocks - floor for blocks in seen]
+    return bool(deltas) and statistics.median(deltas) >= 1 and not falls(deltas)
 
 
 def _always(repeats: Repeats, limits: Thresholds) -> list[str]:
@@ -178,8 +199,36 @@ def _adds_up(repeats: Repeats, name: str, noise: float) -> bool:
     total = None if repeats.net is None else getattr(repeats.net, name)
     if total is None or not repeats.net_runs:
         return True
-    floor = max(0, getattr(repeats.null_net, name) or 0) / repeats.net_runs
-    return bool(total / repeats.net_runs - floor > noise)
+    return bool(total / repeats.net_runs - _net_floor(repeats, name) > noise)
+
+
+def _net_floor(repeats: Repeats, name: str) -> float:
+    """Growth per run of the empty test over several runs together."""
+    runs = repeats.null_net_runs or repeats.net_runs or 1
+    return max(0, getattr(repeats.null_net, name) or 0) / runs
+
+
+def _stopped(repeats: Repeats, signals: Sequence[str], limits: Thresholds) -> bool:
+    """Whether the growth died down over a long stretch of further runs, in all that grew.
+
+    Objects cost blocks, which are counted over the whole stretch.
+    """
+    if not repeats.long:
+        return False
+    last = repeats.long[-1]
+    seen = {"blocks" if name in ("survivors", "python_bytes") else name for name in signals}
+    told = False
+    for name in seen:
+        total = getattr(last.growth, name)
+        deltas = [d for r in repeats.steady if (d := getattr(r.growth, name)) is not None]
+        grown = statistics.median(deltas) - _floor(repeats.null, name) if deltas else 0
+        if total is None or grown <= 0:
+            continue
+        told = True
+        still = total / last.number - _net_floor(repeats, name)
+        if still >= limits.lasting_share * grown:
+            return False
+    return told
 
 
 def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
@@ -188,8 +237,11 @@ def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
         always.remove("survivors")
     if any(name in EXACT for name in always):
         return _Signs(always, enough=True)
-    if "blocks" in always and any(cause.kind == "container" for cause in repeats.causes):
-        return _Signs(always, enough=True)
+    if _few_blocks_add_up(repeats, limits) and (
+        any(cause.kind == "container" for cause in repeats.causes)
+        or _allocated_on_each(repeats, limits)
+    ):
+        return _Signs(list(dict.fromkeys([*always, "blocks"])), enough=True)
     noises = {**_noises(limits), "blocks": limits.noise_blocks}
     always = [
         name
@@ -204,6 +256,28 @@ def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
     if "heap_bytes" in always and _heap_supported(repeats, limits):
         return _Signs(always, enough=True)
     return _Signs(always, enough=False)
+
+
+def _few_blocks_add_up(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether Python blocks grow by ever so few: on every repeat, or over many runs together."""
+    if not grows_always(repeats.steady, repeats.null, "blocks", 0.0) and not (
+        repeats.net_runs >= limits.adding_runs and _mostly_grows(repeats)
+    ):
+        return False
+    return _adds_up(repeats, "blocks", limits.adding_share)
+
+
+def _allocated_on_each(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether, in each of two traces of several runs, one place left a block on every run."""
+    if len(repeats.traced) < 2 or any(
+        record.number < limits.traced_runs_tell for record in repeats.traced
+    ):
+        return False
+    places = [
+        {(site.file, site.line) for site in record.sites if site.blocks >= 1}
+        for record in repeats.traced
+    ]
+    return bool(set.intersection(*places))
 
 
 def _traced(repeats: Repeats, limits: Thresholds) -> bool:

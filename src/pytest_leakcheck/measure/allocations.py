@@ -87,12 +87,17 @@ class PythonTrace:
         tracemalloc.start(self._frames)
         self._running = True
 
-    def stop(self) -> tuple[int, int, list[Site]] | None:
+    def stop(self, runs: int = 1) -> tuple[int, int, list[Site]] | None:
         """End tracing, after a collection.
 
+        Args:
+            runs: how many runs were traced. Of several, only places that left at least a block on
+                each of them count: what grew once is no leak.
+
         Returns:
-            Bytes that stayed, peak bytes, and where what stayed was allocated; ``None`` where
-            tracing was refused or stopped by the test.
+            Bytes that stayed per run, peak bytes, and where what stayed was allocated; ``None``
+            where tracing was refused or stopped by the test. What pytest and the harness
+            allocate for themselves is left out.
         """
         if not self._running:
             return None
@@ -113,33 +118,33 @@ class PythonTrace:
             return left, peak, []
         snapshot = tracemalloc.take_snapshot()
         tracemalloc.stop()
-        return self._read(snapshot, peak)
+        return self._read(snapshot, peak, runs)
 
-    def _read(self, snapshot: tracemalloc.Snapshot, peak: int) -> tuple[int, int, list[Site]]:
+    def _read(
+        self, snapshot: tracemalloc.Snapshot, peak: int, runs: int
+    ) -> tuple[int, int, list[Site]]:
         by_place: dict[tuple[str, int], list[tuple[int, tuple[Any, ...]]]] = defaultdict(list)
-        left = 0
         for trace in snapshot.traces:
             # tracemalloc has the innermost frame last.
             frames = tuple(reversed(tuple(trace.traceback)))
             # The harness's own buffers are nobody's growth.
             if frames and frames[0].filename.startswith(_PACKAGE):
                 continue
-            left += trace.size
             told = _told(frames)
-            if not told:
-                continue
-            by_place[told[0].filename, told[0].lineno].append((trace.size, told))
-        sites = [self._site(allocations) for allocations in by_place.values()]
+            if told:
+                by_place[told[0].filename, told[0].lineno].append((trace.size, told))
+        kept = [allocations for allocations in by_place.values() if len(allocations) >= runs]
+        sites = [self._site(allocations, runs) for allocations in kept]
         sites.sort(key=lambda site: (-site.bytes, site.file, site.line))
-        return left, peak, sites[:_MOST_SITES]
+        return sum(site.bytes for site in sites), peak, sites[:_MOST_SITES]
 
-    def _site(self, allocations: list[tuple[int, tuple[Any, ...]]]) -> Site:
+    def _site(self, allocations: list[tuple[int, tuple[Any, ...]]], runs: int) -> Site:
         _, frames = max(allocations, key=lambda pair: pair[0])
         return Site(
             file=short_path(frames[0].filename, self._root),
             line=frames[0].lineno,
-            bytes=sum(size for size, _ in allocations),
-            blocks=len(allocations),
+            bytes=round(sum(size for size, _ in allocations) / runs),
+            blocks=len(allocations) // runs,
             stack=[
                 f"{short_path(f.filename, self._root)}:{f.lineno}" for f in frames[:_MOST_FRAMES]
             ],

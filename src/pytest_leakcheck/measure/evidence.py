@@ -13,6 +13,7 @@ import pytest
 
 from pytest_leakcheck.judge.verdict import RUNNERS
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
+from pytest_leakcheck.measure.caches import clear_interpreter_caches
 from pytest_leakcheck.measure.environment import installed_packages
 from pytest_leakcheck.measure.retention import divide, settle_log_buffers
 from pytest_leakcheck.measure.survivors import Boundary, alive_among
@@ -106,27 +107,28 @@ class Evidence:
         return causes
 
     def traced(
-        self, item: pytest.Item, name: str, phase: Phase, number: int, nextitem: Any = None
-    ) -> tuple[RepeatRecord | None, list[Any]]:
-        """One run under tracemalloc: Python bytes that stay, and where they were allocated."""
+        self, item: pytest.Item, name: str, phase: Phase, runs: int, nextitem: Any = None
+    ) -> RepeatRecord | None:
+        """Runs under tracemalloc: Python bytes that stay of each, and where they were allocated."""
         trace = PythonTrace(self._settings.traceback_frames, self._root)
         self._boundary.draw()
         trace.start()
-        outcome = self._run(item, nextitem)
+        outcome: Outcome = "passed"
+        for _ in range(runs):
+            outcome = self._run(item, nextitem)
         self._boundary.collect()
-        seen = trace.stop()
+        clear_interpreter_caches()
+        seen = trace.stop(runs)
         if seen is None:
-            return None, []
+            return None
         left, _, sites = seen
-        return (
-            RepeatRecord(
-                nodeid=name,
-                phase=phase,
-                number=number,
-                growth=Growth(python_bytes=left),
-                outcome=outcome,
-            ),
-            sites,
+        return RepeatRecord(
+            nodeid=name,
+            phase=phase,
+            number=runs,
+            growth=Growth(python_bytes=left),
+            sites=sites,
+            outcome=outcome,
         )
 
     def native(self, item: pytest.Item, name: str, nextitem: Any) -> None:

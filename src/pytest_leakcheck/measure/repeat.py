@@ -25,7 +25,9 @@ from pytest_leakcheck.judge.verdict import (
     judge_repeats,
     still_undecided,
     worth_explaining,
+    worth_tracing,
 )
+from pytest_leakcheck.measure.caches import clear_interpreter_caches
 from pytest_leakcheck.measure.evidence import Evidence
 from pytest_leakcheck.measure.rerun import NullItem, rerun, uses_wider_fixtures
 from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
@@ -43,6 +45,7 @@ from pytest_leakcheck.records import (
     Reading,
     RepeatRecord,
     SkipRecord,
+    VerdictName,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +93,7 @@ class Repeater:
         self._evidenced: set[frozenset[str]] = set()
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
         self._null_sites: set[tuple[str, int]] = set()
+        self._null_runs = 1
 
     def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
         """Know a wider fixture that has been set up."""
@@ -113,6 +117,7 @@ class Repeater:
         modules = len(_sys_modules)
         # Both readings follow a collection: it also empties the interpreter's free lists.
         self._boundary.collect()
+        clear_interpreter_caches()
         collected = collected_so_far()
         base = self._probes.read()
         start = _clock()
@@ -121,6 +126,7 @@ class Repeater:
         settle_log_buffers(item)
         before = self._probes.read(peak=False)
         self._boundary.collect()
+        clear_interpreter_caches()
         after = self._read_settled(base)
         left = divide(
             self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
@@ -161,14 +167,16 @@ class Repeater:
             reading = self._probes.read(peak=False)
         return reading
 
-    def _net(self, item: pytest.Item, name: str, phase: Phase, nextitem: Any = None) -> Growth:
-        """Growth over several runs between two collections of the whole heap.
+    def _together(
+        self, item: pytest.Item, name: str, phase: Phase, runs: int, nextitem: Any = None
+    ) -> RepeatRecord:
+        """Growth over several runs between two collections of the whole heap. O(heap).
 
         A cycle that was alive at one boundary and dropped later waits among the frozen objects:
         each run alone seems to grow by it, all together do not.
         """
-        runs = self._settings.net_repeats
         self._boundary.collect_all()
+        clear_interpreter_caches()
         base = self._probes.read()
         for _ in range(runs):
             self.run_once(item, nextitem)
@@ -176,9 +184,11 @@ class Repeater:
             self._boundary.collect()
             self._boundary.draw()
         self._boundary.collect_all()
+        clear_interpreter_caches()
         amount = growth(base, self._read_settled(base))
-        self._write(RepeatRecord(nodeid=name, phase=phase, number=runs, growth=amount))
-        return amount
+        record = RepeatRecord(nodeid=name, phase=phase, number=runs, growth=amount)
+        self._write(record)
+        return record
 
     def measure_null(self, session: pytest.Session, runs: int = 5) -> None:
         """Learn what pytest itself keeps per run, from an item that does nothing."""
@@ -189,11 +199,13 @@ class Repeater:
                 for number in range(runs + 2)
             ]
             records = [r for r in map(_unpacked, packed[2:]) if r.outcome == "passed"]
-            self.null_net = self._net(item, item.nodeid, "null-net")
-            traced, sites = (
-                self._evidence.traced(item, item.nodeid, "null", 0) if records else (None, [])
+            self._null_runs = self._settings.net_quick_repeats
+            self.null_net = self._together(item, item.nodeid, "null-net", self._null_runs).growth
+            traced = self._evidence.traced(
+                item, item.nodeid, "null", self._settings.traced_quick_runs
             )
-            self._null_sites = {(site.file, site.line) for site in sites}
+            if traced is not None:
+                self._null_sites = {(site.file, site.line) for site in traced.sites}
         except Exception as error:  # noqa: BLE001 - a hook of the suite cannot take this item
             self._write(
                 EventRecord(
@@ -266,61 +278,102 @@ class Repeater:
         settings, limits = self._settings, self._settings.thresholds
         if grows_exactly(steady, self.null):
             return settings.repeats
-        quick = max(record.duration_s for record in steady) < settings.quick_s
-        if not quick:
+        if not self._is_quick(steady):
             undecided = still_undecided(steady, self.null, limits)
             return settings.most_repeats if undecided else settings.repeats
         growing = worth_explaining(Repeats(steady=steady, null=self.null), limits)
         return settings.weak_repeats if growing else settings.most_repeats
 
+    def _is_quick(self, steady: list[RepeatRecord]) -> bool:
+        return max(record.duration_s for record in steady) < self._settings.quick_s
+
     def _explain(
         self, item: pytest.Item, name: str, found: Repeats, nextitem: Any, *, wide: bool
     ) -> Repeats:
-        """Who holds the growth, and where it was allocated."""
+        """Who holds the growth, whether it lasts, and where it was allocated."""
         causes = self._evidence.holders(item, name, nextitem) or self._evidence.containers(
             item, nextitem
         )
         found = replace(found, causes=causes)
-        if not causes and not grows_exactly(found.steady, self.null):
-            found = self._with_net(item, name, found, nextitem)
-            if judge_repeats(found, self._settings.thresholds).verdict in ("settles", "late"):
-                return found
-        found = replace(found, release=[] if wide else self._release(item, name))
         told = frozenset(cause.fingerprint for cause in causes)
-        if told and told in self._evidenced and not self._is_open(found):
+        known = bool(told) and told in self._evidenced
+        if not grows_exactly(found.steady, self.null):
+            found = self._with_net(item, name, found, nextitem)
+        if not known and self._verdict(found) == "leak":
+            found = replace(found, long=self._run_on(item, name, found, nextitem))
+        if self._verdict(found) in ("settles", "late") and not worth_tracing(
+            found, self._settings.thresholds
+        ):
+            return found
+        found = replace(found, release=[] if wide else self._release(item, name))
+        if known and self._verdict(found) != "unconfirmed":
             # Tracing says where memory was allocated: once for each cause is enough.
             for cause in causes:
                 self._write(CauseRecord(nodeid=name, cause=cause))
             return found
         self._evidenced.add(told)
-        traced, sites = self._trace_twice(item, name, nextitem)
+        traced = self._trace(item, name, found, nextitem)
+        sites = traced[-1].sites if traced else []
         for cause in causes:
             self._write(CauseRecord(nodeid=name, cause=_with_sites(cause, sites, len(causes))))
         if self._has_native_growth(found, traced):
             self._evidence.native(item, name, nextitem)
         return replace(found, traced=traced)
 
+    def _verdict(self, found: Repeats) -> VerdictName:
+        return judge_repeats(found, self._settings.thresholds).verdict
+
     def _with_net(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Growth by inexact signals alone gets a look at several runs together."""
-        net = self._net(item, name, "net", nextitem)
-        runs = self._settings.net_repeats
-        return replace(found, net=net, null_net=self.null_net, net_runs=runs)
+        settings = self._settings
+        quick = self._is_quick(list(found.steady)) and _resources(found) == 0
+        runs = settings.net_quick_repeats if quick else settings.net_repeats
+        runs = max(min(runs, self._affordable(found)), settings.net_repeats)
+        net = self._together(item, name, "net", runs, nextitem)
+        return replace(
+            found,
+            net=net.growth,
+            net_runs=runs,
+            null_net=self.null_net,
+            null_net_runs=self._null_runs,
+        )
 
-    def _is_open(self, found: Repeats) -> bool:
-        return judge_repeats(found, self._settings.thresholds).verdict == "unconfirmed"
+    def _run_on(
+        self, item: pytest.Item, name: str, found: Repeats, nextitem: Any
+    ) -> list[RepeatRecord]:
+        """Two long stretches of further runs, where they are affordable: does the growth last?"""
+        runs = self._affordable(found) // 2
+        if runs < len(found.steady):
+            return []
+        return [self._together(item, name, "long", runs, nextitem) for _ in range(2)]
 
-    def _trace_twice(
-        self, item: pytest.Item, name: str, nextitem: Any
-    ) -> tuple[list[RepeatRecord], list[Any]]:
+    def _affordable(self, found: Repeats) -> int:
+        """How many further runs fit into the time, memory and descriptors of a long stretch."""
+        settings = self._settings
+        duration = statistics.median(record.duration_s for record in found.steady)
+        heap = statistics.median(record.growth.heap_bytes or 0 for record in found.steady)
+        limits = [settings.most_long_repeats, settings.long_s / max(duration, 1e-4)]
+        if heap > 0:
+            limits.append(settings.long_bytes / heap)
+        if resources := _resources(found):
+            limits.append(settings.long_count / resources)
+        return int(min(limits))
+
+    def _trace(
+        self, item: pytest.Item, name: str, found: Repeats, nextitem: Any
+    ) -> list[RepeatRecord]:
+        """Runs under tracemalloc, less what the empty test leaves too."""
+        settings = self._settings
+        runs = settings.traced_quick_runs if self._is_quick(list(found.steady)) else 1
         traced: list[RepeatRecord] = []
-        sites: list[Any] = []
-        for number in range(self._settings.traced_repeats):
-            record, where = self._evidence.traced(item, name, "traced", number, nextitem)
-            if record is not None:
-                traced.append(record)
-                sites = [s for s in where if (s.file, s.line) not in self._null_sites]
-                self._write(record)
-        return traced, sites
+        for _ in range(settings.traced_repeats):
+            seen = self._evidence.traced(item, name, "traced", runs, nextitem)
+            if seen is None:
+                continue
+            sites = [s for s in seen.sites if (s.file, s.line) not in self._null_sites]
+            traced.append(msgspec.structs.replace(seen, sites=sites))
+            self._write(traced[-1])
+        return traced
 
     def _has_native_growth(self, found: Repeats, traced: list[RepeatRecord]) -> bool:
         """Whether C heap grows by clearly more than Python's own memory explains."""
@@ -363,6 +416,14 @@ _unpacked = msgspec.msgpack.Decoder(RepeatRecord).decode
 def _with_sites(cause: Cause, sites: list[Any], among: int) -> Cause:
     """Where the growth was allocated belongs to a cause only when there is one."""
     return msgspec.structs.replace(cause, sites=sites) if among == 1 else cause
+
+
+def _resources(found: Repeats) -> float:
+    """The most descriptors, threads or children that a run leaves."""
+    return max(
+        statistics.fmean(getattr(record.growth, name) or 0 for record in found.steady)
+        for name in ("fds", "threads", "children")
+    )
 
 
 def _has_more(base: Reading, reading: Reading) -> bool:
