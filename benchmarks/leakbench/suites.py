@@ -1,0 +1,327 @@
+"""Whole test suites of released packages, as their authors wrote them, under ``pytest --leakcheck``.
+
+    python benchmarks/leakbench/suites.py                     every suite
+    python benchmarks/leakbench/suites.py click attrs         these
+    python benchmarks/leakbench/suites.py click --workers 2   under pytest-xdist
+    python benchmarks/leakbench/suites.py click --seed 1      in a random order
+
+Each suite runs twice, plain and measured, in an environment of its own. Sources and environments
+are kept in ``.leakbench/`` at the top of the repository. Every accusation is printed with its
+cause, and with what an examination by hand has found of it (``[[examined]]`` in ``case.toml``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from pytest_leakcheck.errors import LeakcheckError, RunError
+from pytest_leakcheck.journal import load_run
+from pytest_leakcheck.judge.runs import causes_of, judge_run
+from pytest_leakcheck.records import TestVerdict, VerdictName
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CASES = HERE / "cases" / "suites"
+STORE = ROOT / ".leakbench"
+
+#: Verdicts that somebody has to look at.
+ACCUSING: tuple[VerdictName, ...] = ("leak", "unconfirmed")
+
+
+class Examined(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an examination by hand found of an accusation."""
+
+    nodeid: str = ""
+    """Of the test; of all parameters of a test function without the bracket."""
+    fingerprint: str = ""
+    """Of the cause, where many tests show it."""
+    verdict: VerdictName = "leak"
+    holder: str = ""
+    real: bool
+    """Whether the test does leave it behind on each run."""
+    note: str
+    """One or two sentences: what stays, and why."""
+    upstream: str = ""
+    """The issue, where there is one."""
+
+    def covers(self, accusation: Accusation) -> bool:
+        """Whether this examination is of that accusation."""
+        if self.verdict != accusation.verdict:
+            return False
+        if self.fingerprint:
+            return self.fingerprint in accusation.fingerprints
+        return self.nodeid in (accusation.nodeid, accusation.nodeid.partition("[")[0])
+
+
+class Suite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A suite's ``case.toml``."""
+
+    what: str
+    package: str
+    """Requirement with its version: ``click==8.1.8``."""
+    sdist: bool = True
+    """Whether the tests are in the source distribution; else in the installed package."""
+    requires: list[str] = []
+    """What the tests need besides."""
+    tests: list[str]
+    """Paths in the source distribution, or in the folder of installed packages."""
+    args: list[str] = []
+    """Further arguments of pytest."""
+    env: dict[str, str] = {}
+    seconds: float = 0.0
+    """About how long it takes, plain and measured."""
+    examined: list[Examined] = []
+
+
+class Accusation(msgspec.Struct, frozen=True, kw_only=True):
+    """A test whose verdict says that something may stay."""
+
+    nodeid: str
+    verdict: VerdictName
+    reason: str
+    fingerprints: list[str]
+    causes: list[str]
+    """Each cause's fingerprint, holder and head, in one line."""
+    examined: Examined | None = None
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """One suite, run plain and measured."""
+
+    name: str
+    tests: int
+    plain_s: float
+    measured_s: float
+    verdicts: dict[str, int]
+    accusations: list[Accusation]
+    same_outcome: bool
+    """Whether pytest's last line says the same with and without measuring."""
+    last_line: str
+    """pytest's last line of the measured run, without the time."""
+
+
+def load_suite(folder: Path) -> Suite:
+    """Read a ``case.toml``."""
+    return msgspec.toml.decode((folder / "case.toml").read_bytes(), type=Suite)
+
+
+# --- sources and environments --------------------------------------------------------------------
+
+
+def source_of(suite: Suite) -> Path:
+    """The unpacked source distribution, downloaded where it is not there yet."""
+    name, _, version = suite.package.partition("==")
+    folder = STORE / "sources" / f"{_file_name(name)}-{version}"
+    if folder.is_dir():
+        return folder
+    downloads = STORE / "downloads" / folder.name
+    _run(
+        sys.executable,
+        *("-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"),
+        *("--dest", str(downloads), suite.package),
+    )
+    archive = next(downloads.glob("*.tar.gz"))
+    unpacking = folder.with_name(f"{folder.name}.unpacking")
+    shutil.rmtree(unpacking, ignore_errors=True)
+    with tarfile.open(archive) as packed:
+        packed.extractall(unpacking, filter="data")
+    next(unpacking.iterdir()).rename(folder)
+    unpacking.rmdir()
+    return folder
+
+
+def environment_of(name: str, suite: Suite) -> Path:
+    """The interpreter of the suite's environment, made where it is not there yet."""
+    folder = STORE / "environments" / f"suite-{name}"
+    python = folder / "bin" / "python"
+    wanted = "\n".join([suite.package, *suite.requires, sys.version])
+    stamp = folder / "wanted.txt"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    shutil.rmtree(folder, ignore_errors=True)
+    uv = (sys.executable, "-m", "uv")
+    _run(*uv, "venv", "--quiet", "--python", sys.executable, str(folder))
+    _run(
+        *(*uv, "pip", "install", "--quiet", "--python", str(python)),
+        *("--editable", f"{ROOT}[memray,xdist]", suite.package, *suite.requires),
+    )
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _file_name(project: str) -> str:
+    return re.sub(r"[-_.]+", "_", project).lower()
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+# --- running -------------------------------------------------------------------------------------
+
+
+def run_suite(name: str, suite: Suite, *, workers: int = 0, seed: int | None = None) -> Result:
+    """Run a suite plain, then measured, and judge it.
+
+    Args:
+        workers: of pytest-xdist; 0 for none.
+        seed: of a random order; ``None`` for the suite's own.
+    """
+    python = environment_of(name, suite)
+    folder = source_of(suite) if suite.sdist else _packages_of(python)
+    words = [*suite.tests, *suite.args, "-q", "-p", "no:cacheprovider"]
+    if workers:
+        words += ["-n", str(workers)]
+    if seed is not None:
+        words += ["-p", "shuffled", f"--shuffle-seed={seed}"]
+    runs = STORE / "runs" / name
+    label = label_of(workers, seed)
+    measuring = ["--leakcheck", f"--leakcheck-dir={runs}", f"--leakcheck-label={label}"]
+    plain_s, plain = _pytest(python, folder, [*words, "-p", "no:leakcheck"], suite.env)
+    measured_s, measured = _pytest(python, folder, [*words, *measuring], suite.env)
+    runs.mkdir(parents=True, exist_ok=True)
+    (runs / f"{label}.out").write_text(measured, encoding="utf-8")
+    try:
+        run = load_run(runs / label)
+    except RunError as error:
+        raise RunError(f"{error}\n{measured[-2000:]}") from None
+    judged = judge_run(run)
+    return Result(
+        name=name,
+        tests=len(judged.tests),
+        plain_s=plain_s,
+        measured_s=measured_s,
+        verdicts=dict(Counter(test.verdict for test in judged.tests)),
+        accusations=[
+            accusation(test, [describe(cause) for cause in causes_of(run, test.nodeid)], suite)
+            for test in judged.tests
+            if test.verdict in ACCUSING
+        ],
+        same_outcome=last_line(plain) == last_line(measured),
+        last_line=last_line(measured),
+    )
+
+
+def label_of(workers: int, seed: int | None) -> str:
+    """The name of a run: how it was run."""
+    parts = [f"n{workers}" if workers else "", "" if seed is None else f"seed{seed}"]
+    return "-".join(filter(None, parts)) or "plain-order"
+
+
+def _packages_of(python: Path) -> Path:
+    """The folder of an environment's installed packages."""
+    return next((python.parents[1] / "lib").glob("python*/site-packages"))
+
+
+def _pytest(
+    python: Path, folder: Path, words: Sequence[str], env: Mapping[str, str]
+) -> tuple[float, str]:
+    """Run pytest there; seconds and output."""
+    kept = {k: v for k, v in os.environ.items() if k != "CI" and not k.startswith("PYTEST_")}
+    start = time.monotonic()
+    done = subprocess.run(
+        [str(python.with_name("pytest")), *words],
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(HERE), **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return time.monotonic() - start, done.stdout
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def last_line(output: str) -> str:
+    """pytest's own last line, without the time that it took: ``3 passed, 1 skipped``."""
+    found = re.findall(
+        r"^=*\s*(\d+ (?:passed|failed|error|skipped|xfailed|xpassed|deselected|warning).*?) in [\d.]+s",
+        output,
+        flags=re.MULTILINE,
+    )
+    counts = found[-1].split(", ") if found else []
+    return ", ".join(count for count in counts if "warning" not in count)
+
+
+def describe(cause: object) -> str:
+    """A cause in one line: fingerprint, what holds it, and what."""
+    fields = msgspec.structs.asdict(cause)  # type: ignore[arg-type]
+    bounded = " (bounded)" if fields["bounded"] else ""
+    return f"{fields['fingerprint']} {fields['holder'] or fields['kind']}: {fields['head']}{bounded}"
+
+
+def accusation(test: TestVerdict, causes: list[str], suite: Suite) -> Accusation:
+    """A test's accusation with what the suite's file says of it."""
+    found = Accusation(
+        nodeid=test.nodeid,
+        verdict=test.verdict,
+        reason=test.reason,
+        fingerprints=test.fingerprints,
+        causes=causes,
+    )
+    known = next((entry for entry in suite.examined if entry.covers(found)), None)
+    return msgspec.structs.replace(found, examined=known)
+
+
+def tell(result: Result) -> list[str]:
+    """A result, in lines for the terminal."""
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(result.verdicts.items()))
+    lines = [
+        f"{result.name}: {result.tests} tests, {result.plain_s:.1f} s plain, "
+        f"{result.measured_s:.1f} s measured: {counts}",
+        f"    pytest: {result.last_line}" + ("" if result.same_outcome else " (NOT as without)"),
+    ]
+    for accused in result.accusations:
+        known = accused.examined
+        mark = "not examined" if known is None else ("real" if known.real else "FALSE")
+        lines.append(f"  {accused.verdict} [{mark}] {accused.nodeid}")
+        lines.append(f"      {accused.reason}")
+        lines += [f"      {line}" for line in accused.causes]
+    return lines
+
+
+def main() -> int:
+    """Run the named suites. Fails where an accusation was not found real by examination."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    names = sorted(path.parent.name for path in CASES.glob("*/case.toml"))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
+    parser.add_argument("--workers", type=int, default=0, help="of pytest-xdist")
+    parser.add_argument("--seed", type=int, help="of a random order")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(names)
+    if unknown:
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}")
+    worst = 0
+    for name in options.names or names:
+        suite = load_suite(CASES / name)
+        try:
+            result = run_suite(name, suite, workers=options.workers, seed=options.seed)
+        except (LeakcheckError, subprocess.CalledProcessError) as error:
+            print(f"{name}: could not be run: {error}", flush=True)
+            worst = 1
+            continue
+        print("\n".join(tell(result)), flush=True)
+        leaks = [a for a in result.accusations if a.verdict == "leak"]
+        if any(a.examined is None or not a.examined.real for a in leaks):
+            worst = 1
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())
