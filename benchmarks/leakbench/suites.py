@@ -287,13 +287,25 @@ def tell(result: Result) -> list[str]:
         f"{result.measured_s:.1f} s measured: {counts}",
         f"    pytest: {result.last_line}" + ("" if result.same_outcome else " (NOT as without)"),
     ]
-    for accused in result.accusations:
-        known = accused.examined
+    for accused in groups_of(result.accusations):
+        first = accused[0]
+        known = first.examined
         mark = "not examined" if known is None else ("real" if known.real else "FALSE")
-        lines.append(f"  {accused.verdict} [{mark}] {accused.nodeid}")
-        lines.append(f"      {accused.reason}")
-        lines += [f"      {line}" for line in accused.causes]
+        more = f" and {len(accused) - 1} more" if len(accused) > 1 else ""
+        lines.append(f"  {first.verdict} [{mark}] {first.nodeid}{more}")
+        lines.append(f"      {first.reason}")
+        lines += [f"      {line}" for line in first.causes]
     return lines
+
+
+def groups_of(accusations: Sequence[Accusation]) -> list[list[Accusation]]:
+    """Accusations of one verdict, causes and examination together; a repeated one first."""
+    groups: dict[tuple[object, ...], list[Accusation]] = {}
+    for accused in sorted(accusations, key=lambda a: not a.causes):
+        # Without a cause each speaks for itself.
+        shared = tuple(sorted(accused.fingerprints)) or accused.nodeid
+        groups.setdefault((accused.verdict, shared, accused.examined), []).append(accused)
+    return list(groups.values())
 
 
 def main() -> int:
