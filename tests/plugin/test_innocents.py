@@ -166,6 +166,14 @@ SUITE = {
                 with self.assertLogs("x"):
                     logging.getLogger("x").warning("told")
 
+        last = [None]
+
+        def test_replaces_a_cycle():
+            ring = [[number] for number in range(10)]
+            for part in ring:
+                part.append(ring)
+            last[0] = ring
+
         @pytest.fixture(params=[1, 2])
         def narrow(request):
             return [request.param]

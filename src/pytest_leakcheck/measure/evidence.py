@@ -61,21 +61,27 @@ class Evidence:
         self._folder = folder
         self._root = root
 
-    def holders(self, item: pytest.Item, name: str, nextitem: Any) -> list[Cause]:
-        """Who holds what one run leaves and the next one does not replace."""
+    def holders(self, item: pytest.Item, name: str, nextitem: Any) -> tuple[list[Cause], int]:
+        """Who holds what one run leaves and the next one does not replace, and how much that is.
+
+        Returns:
+            The causes, and how many objects were kept.
+        """
         from pytest_leakcheck.explain.causes import explain_survivors
 
         first = self._ids_left(item, nextitem)
         second = self._ids_left(item, nextitem)
         self._boundary.thaw()
+        # What the second run replaced may be cycles: frozen with the first run, they are still there.
+        self._boundary.collect()
         kept = alive_among(first - second)
+        count = len(kept)
         self._write(
-            RepeatRecord(nodeid=name, phase="kept", number=0, growth=Growth(survivors=len(kept)))
+            RepeatRecord(nodeid=name, phase="kept", number=0, growth=Growth(survivors=count))
         )
         try:
-            return _visible_first(
-                explain_survivors(kept, ignore={id(kept)}, versions=self._versions())
-            )
+            causes = explain_survivors(kept, ignore={id(kept)}, versions=self._versions())
+            return _visible_first(causes), count
         finally:
             kept.clear()
             self._boundary.draw()

@@ -291,13 +291,12 @@ class Repeater:
         self, item: pytest.Item, name: str, found: Repeats, nextitem: Any, *, wide: bool
     ) -> Repeats:
         """Who holds the growth, whether it lasts, and where it was allocated."""
-        causes = self._evidence.holders(item, name, nextitem) or self._evidence.containers(
-            item, nextitem
-        )
-        found = replace(found, causes=causes)
+        causes, kept = self._evidence.holders(item, name, nextitem)
+        causes = causes or self._evidence.containers(item, nextitem)
+        found = replace(found, causes=causes, kept=kept)
         told = frozenset(cause.fingerprint for cause in causes)
         known = bool(told) and told in self._evidenced
-        if not grows_exactly(found.steady, self.null):
+        if kept == 0 or not grows_exactly(found.steady, self.null):
             found = self._with_net(item, name, found, nextitem)
         if not known and self._verdict(found) == "leak":
             found = replace(found, long=self._run_on(item, name, found, nextitem))
