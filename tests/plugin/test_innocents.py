@@ -15,6 +15,7 @@ SUITE = {
         import dataclasses
         import enum
         import functools
+        import itertools
         import json
         import logging
         import socket
@@ -166,7 +167,12 @@ SUITE = {
                 with self.assertLogs("x"):
                     logging.getLogger("x").warning("told")
 
-        last = [None]
+        numbers, last = itertools.count(), [None]
+
+        def test_attribute_names_made_on_the_way():
+            for _ in range(20):
+                getattr(object, f"missing_{next(numbers)}", None)
+            last[0] = [number for number in range(10)]  # makes it a suspect
 
         def test_replaces_a_cycle():
             ring = [[number] for number in range(10)]
@@ -232,3 +238,13 @@ def test_all_innocents_were_judged(result: Result) -> None:
     names = {test.nodeid.partition("[")[0].rpartition("::")[2] for test in result.judged.tests}
     assert names == set(TESTS)
     assert result.status == 0
+
+
+def test_the_cache_of_type_attributes_does_not_count(result: Result) -> None:
+    """CPython keeps attribute names that were made at run time: they are no growth of the test."""
+    (steady,) = (
+        [record.growth.blocks or 0 for record in records if record.phase == "steady"]
+        for nodeid, records in result.run.repeats.items()
+        if nodeid.endswith("::test_attribute_names_made_on_the_way")
+    )
+    assert max(steady) < 20

@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 _clock = time.perf_counter
 _sleep = time.sleep
 _sys_modules = sys.modules
+#: CPython's cache of type attributes keeps the names that were asked for, also those that were made
+#: at run time, until another takes the place: thousands of runs may fill it.
+_clear_type_cache: Callable[[], None] = getattr(sys, "_clear_type_cache", lambda: None)
 
 #: Grace for threads and descriptors: pauses double from the first to the longest, 127 ms in all.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.064
@@ -107,6 +110,7 @@ class Repeater:
         outcome = rerun(item, nextitem)
         drop_finished(self._wider.values())
         self._forget()
+        _clear_type_cache()
         return outcome
 
     def repeat(
