@@ -1,4 +1,4 @@
-"""The interpreter's own caches, emptied before memory is read in the confirming process.
+"""The interpreter's own caches, emptied after each run of the confirming process.
 
 CPython remembers recent attribute look-ups of types (4,096 entries), with the names that were
 asked for. C code that makes its names anew (``PyObject_GetAttrString``: opening a text file does)

@@ -13,7 +13,6 @@ import pytest
 
 from pytest_leakcheck.judge.verdict import RUNNERS
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
-from pytest_leakcheck.measure.caches import clear_interpreter_caches
 from pytest_leakcheck.measure.environment import installed_packages
 from pytest_leakcheck.measure.retention import divide, settle_log_buffers
 from pytest_leakcheck.measure.survivors import Boundary, alive_among
@@ -123,7 +122,6 @@ class Evidence:
         for _ in range(runs):
             outcome = self._run(item, nextitem)
         self._boundary.collect()
-        clear_interpreter_caches()
         seen = trace.stop(runs)
         if seen is None:
             return None

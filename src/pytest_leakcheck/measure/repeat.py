@@ -54,9 +54,6 @@ if TYPE_CHECKING:
 _clock = time.perf_counter
 _sleep = time.sleep
 _sys_modules = sys.modules
-#: CPython's cache of type attributes keeps the names that were asked for, also those that were made
-#: at run time, until another takes the place: thousands of runs may fill it.
-_clear_type_cache: Callable[[], None] = getattr(sys, "_clear_type_cache", lambda: None)
 
 #: Grace for threads and descriptors: pauses double from the first to the longest, 127 ms in all.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.064
@@ -110,7 +107,7 @@ class Repeater:
         outcome = rerun(item, nextitem)
         drop_finished(self._wider.values())
         self._forget()
-        _clear_type_cache()
+        clear_interpreter_caches()
         return outcome
 
     def repeat(
@@ -121,7 +118,6 @@ class Repeater:
         modules = len(_sys_modules)
         # Both readings follow a collection: it also empties the interpreter's free lists.
         self._boundary.collect()
-        clear_interpreter_caches()
         collected = collected_so_far()
         base = self._probes.read()
         start = _clock()
@@ -130,7 +126,6 @@ class Repeater:
         settle_log_buffers(item)
         before = self._probes.read(peak=False)
         self._boundary.collect()
-        clear_interpreter_caches()
         after = self._read_settled(base)
         left = divide(
             self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
@@ -180,7 +175,6 @@ class Repeater:
         each run alone seems to grow by it, all together do not.
         """
         self._boundary.collect_all()
-        clear_interpreter_caches()
         base = self._probes.read()
         for _ in range(runs):
             self.run_once(item, nextitem)
@@ -188,7 +182,6 @@ class Repeater:
             self._boundary.collect()
             self._boundary.draw()
         self._boundary.collect_all()
-        clear_interpreter_caches()
         amount = growth(base, self._read_settled(base))
         record = RepeatRecord(nodeid=name, phase=phase, number=runs, growth=amount)
         self._write(record)
