@@ -7,13 +7,11 @@ or has grown too large, another one goes on with what is left.
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO
 
 import msgspec
 import pytest
@@ -26,12 +24,11 @@ from pytest_leakcheck.judge.suspects import (
     find_fixture_suspects,
     find_suspects,
 )
-from pytest_leakcheck.plan import Plan, Progress, Task
+from pytest_leakcheck.plan import Plan, Task
 from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord
 from pytest_leakcheck.report.text import plural
 from pytest_leakcheck.settings import Settings
-
-_POLL_S = 0.1
+from pytest_leakcheck.watch import Start, Watched, run_watched
 
 #: Without a terminal, a line is printed only when the confirmation takes longer.
 _PATIENCE_S = 5.0
@@ -138,55 +135,27 @@ class Confirmation:
         )
         plan_path = self._folder / f"confirm-{self._number}.plan"
         plan_path.write_bytes(msgspec.json.encode(plan))
-        log = self._folder / f"confirm-{self._number}.log"
-        progress.touch()
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                self._command(plan_path, tasks),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=self._config.invocation_params.dir,
-                env=dict(self._environment),
-            )
-            try:
-                watched = self._watch(process, progress)
-            finally:
-                if process.poll() is None:
-                    process.kill()
-                process.wait()
-        left = self._left(tasks, watched, process.returncode, log)
+        start = Start(
+            command=self._command(plan_path, tasks),
+            folder=self._config.invocation_params.dir,
+            environment=self._environment,
+            log=self._folder / f"confirm-{self._number}.log",
+            progress=progress,
+        )
+        watched = run_watched(
+            start, self._deadline, self._settings.test_timeout_s, self._line.step
+        )
+        left = self._left(tasks, watched, start.log)
         for path in (plan_path, progress):
             path.unlink(missing_ok=True)
         return left
 
-    def _watch(self, process: subprocess.Popen[bytes], progress: Path) -> _Watched:
-        watched = _Watched()
-        with progress.open("rb") as lines:
-            while True:
-                ended = process.poll() is not None
-                watched.read(lines, self._line)
-                if ended:
-                    return watched
-                now = time.monotonic()
-                if now > self._deadline:
-                    watched.given_up = "budget"
-                    return watched
-                if watched.current and now - watched.since > self._settings.test_timeout_s:
-                    watched.given_up = "timeout"
-                    return watched
-                time.sleep(_POLL_S)
-
-    def _left(self, tasks: list[Task], watched: _Watched, status: int, log: Path) -> list[Task]:
+    def _left(self, tasks: list[Task], watched: Watched, log: Path) -> list[Task]:
         left = [t for t in tasks if t.name not in watched.done]
         if watched.given_up == "budget":
             return left
         if watched.current:
-            how = (
-                f"its repeats did not end within {self._settings.test_timeout_s:g} s"
-                if watched.given_up
-                else f"the process that repeated it {_died(status)}"
-            )
+            how = watched.why_unfinished("its repeats", "repeated it")
             self._skip(watched.current, how)
             return [t for t in left if t.name != watched.current]
         if watched.full or not left:
@@ -198,8 +167,8 @@ class Confirmation:
         else:
             self._event(
                 "confirm-failed",
-                f"The confirming pytest ended with status {status} before it repeated anything: "
-                f"see {log.name} in the run folder; the suspects stay unconfirmed.",
+                f"The confirming pytest ended with status {watched.status} before it repeated "
+                f"anything: see {log.name} in the run folder; the suspects stay unconfirmed.",
             )
         return []
 
@@ -216,17 +185,8 @@ class Confirmation:
     def _command(self, plan: Path, tasks: list[Task]) -> list[str]:
         config = self._config
         root = config.rootpath
-        words = [sys.executable, "-m", "pytest", *kept_arguments(config)]
-        words += [f"--rootdir={root}"]
-        if config.inipath is not None:
-            words += ["-c", str(config.inipath)]
-        if config.pluginmanager.hasplugin("xdist"):
-            words += ["-n0", "--dist=no"]
-        if config.pluginmanager.hasplugin("pytest_cov"):
-            words += ["--no-cov"]
-        if config.pluginmanager.hasplugin("timeout"):
-            words += ["--timeout=0"]
-        words += ["-q", f"--leakcheck-confirm={plan}"]
+        words = [sys.executable, "-m", "pytest", *confirming_arguments(config)]
+        words += [f"--rootdir={root}", "-q", f"--leakcheck-confirm={plan}"]
         files = dict.fromkeys(str(root / task.file) for task in tasks)
         return [*words, *files]
 
@@ -254,32 +214,6 @@ class Confirmation:
                 )
             )
             late.close()
-
-
-class _Watched:
-    """What the progress file has said so far."""
-
-    def __init__(self) -> None:
-        self.done: set[str] = set()
-        self.current = ""
-        self.since = time.monotonic()
-        self.full = False
-        self.given_up = ""
-        self._rest = b""
-        self._decoder = msgspec.json.Decoder(Progress)
-
-    def read(self, lines: IO[bytes], shown: ProgressLine) -> None:
-        *whole, self._rest = (self._rest + lines.read()).split(b"\n")
-        for line in whole:
-            word = self._decoder.decode(line)
-            if word.begin:
-                self.current = word.begin
-                self.since = time.monotonic()
-            if word.end:
-                self.done.add(word.end)
-                self.current = ""
-                shown.step()
-            self.full = self.full or word.full
 
 
 class ProgressLine:
@@ -369,6 +303,20 @@ _TAKES_VALUE = frozenset(
 )
 
 
+def confirming_arguments(config: pytest.Config) -> list[str]:
+    """Options with which a confirming pytest collects what this command line does; no files."""
+    words = kept_arguments(config)
+    if config.inipath is not None:
+        words += ["-c", str(config.inipath)]
+    if config.pluginmanager.hasplugin("xdist"):
+        words += ["-n0", "--dist=no"]
+    if config.pluginmanager.hasplugin("pytest_cov"):
+        words += ["--no-cov"]
+    if config.pluginmanager.hasplugin("timeout"):
+        words += ["--timeout=0"]
+    return words
+
+
 def kept_arguments(config: pytest.Config) -> list[str]:
     """The user's command line without its files and without what must not happen twice."""
     words = list(map(str, config.invocation_params.args))
@@ -400,12 +348,3 @@ def _file_of(nodeid: str) -> str:
 
 def _in_file_order(tasks: Iterable[Task]) -> list[Task]:
     return sorted(tasks, key=lambda t: (t.file, t.wide))
-
-
-def _died(status: int) -> str:
-    if status < 0:
-        try:
-            return f"was killed by {signal.Signals(-status).name}"
-        except ValueError:
-            return f"was killed by signal {-status}"
-    return f"ended with status {status}"

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from pytest_leakcheck import journal
-from pytest_leakcheck.confirm import Confirmation
+from pytest_leakcheck.confirm import Confirmation, confirming_arguments
 from pytest_leakcheck.errors import LeakcheckError, RunError
 from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.measure.accounts import in_forked_child
@@ -123,6 +123,8 @@ class Controller:
                 workers=int(workers),
                 environment=environment,
                 told=told,
+                started_in=config.invocation_params.dir,
+                confirm_argv=confirming_arguments(config),
             ),
         )
         if not self._parallel:

@@ -7,6 +7,11 @@ import msgspec
 from pytest_leakcheck.settings import Settings
 
 
+#: Slugs of events about a test that was to run before a task: it was not collected; it ended in
+#: another way than passing (the sentence is its outcome).
+NOT_COLLECTED, EARLIER_ENDED = "earlier-not-collected", "earlier-ended"
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One suspect to repeat."""
 
@@ -18,6 +23,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """The file that collects it, relative to the root folder."""
     wide: bool = False
     """End all fixtures but the session's after each repeat."""
+    after: list[str] = []
+    """Node ids of tests to run once before it, in this order, in the same process."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +42,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line of the progress file."""
 
     begin: str = ""
+    """A task, or a test before it, begins."""
     end: str = ""
     full: bool = False
     """The process has grown enough and wants to be replaced."""

@@ -397,6 +397,11 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     argv: list[str]
     rootdir: str
     """Name of the folder only, so that a run can be shown without a machine's paths."""
+    started_in: str = "."
+    """The folder in which pytest was started, relative to the root folder."""
+    confirm_argv: list[str] = []
+    """Options with which a confirming pytest collects the same tests; no files. Paths are relative
+    to the folder in which pytest was started."""
     settings: dict[str, Any]
     python: str
     implementation: str

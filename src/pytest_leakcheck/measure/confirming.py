@@ -1,4 +1,7 @@
-"""The confirming process: a pytest that runs nothing but the suspects of a plan, repeatedly."""
+"""The confirming process: a pytest that runs nothing but the suspects of a plan, repeatedly.
+
+A plan may name tests that are to run once before a suspect (``leakcheck bisect``).
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ import pytest
 
 from pytest_leakcheck.journal import Journal
 from pytest_leakcheck.measure.repeat import Repeater
+from pytest_leakcheck.measure.rerun import run_as_in_the_suite
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
-from pytest_leakcheck.plan import Plan, Progress, Task
+from pytest_leakcheck.plan import EARLIER_ENDED, NOT_COLLECTED, Plan, Progress, Task
 from pytest_leakcheck.records import EventRecord, SkipRecord
 
 #: A confirming process that has grown by so much is replaced by a fresh one.
@@ -29,6 +33,7 @@ class Confirming:
         self._tasks: dict[str, list[Task]] = defaultdict(list)
         for task in plan.tasks:
             self._tasks[task.nodeid].append(task)
+        self._earlier = dict.fromkeys(nodeid for task in plan.tasks for nodeid in task.after)
         self._probes = Probes(paced=False)
         self._boundary = Boundary()
         self._progress = Path(plan.progress).open("ab", buffering=0)  # noqa: SIM115 - for life
@@ -58,9 +63,13 @@ class Confirming:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the suspects."""
-        wanted = self._tasks
-        items[:] = [item for item in items if item.nodeid in wanted]
+        """Keep the suspects, and before them the tests that are to run earlier."""
+        found = {item.nodeid: item for item in items}
+        for nodeid in self._earlier:
+            if nodeid not in found:
+                self._note(NOT_COLLECTED, nodeid, "was not collected")
+        earlier = [found[nodeid] for nodeid in self._earlier if nodeid in found]
+        items[:] = [*earlier, *(item for item in items if item.nodeid in self._tasks)]
         for item in items:
             for node in item.listchain():
                 # pytest-timeout would take all the repeats for one test.
@@ -71,10 +80,10 @@ class Confirming:
         """Repeat one item for each of its tasks; nothing is reported to the terminal."""
         if not self._begun:
             self._begun = True
-            self._reporter = item.config.pluginmanager.get_plugin("terminalreporter")
-            self._boundary.start()
-            self._repeater.measure_null(item.session)
-            self._rss_at_start = self._probes.rss() or 0
+            self._begin(item)
+        if item.nodeid in self._earlier:
+            self._run_earlier(item, nextitem)
+            return True
         for task in self._tasks[item.nodeid]:
             self._say(Progress(begin=task.name))
             try:
@@ -93,6 +102,27 @@ class Confirming:
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Tell the repeater of wider fixtures."""
         self._repeater.saw_fixture(fixturedef)
+
+    def _begin(self, item: pytest.Item) -> None:
+        self._reporter = item.config.pluginmanager.get_plugin("terminalreporter")
+        self._boundary.start()
+        # Before the earlier tests: what they make every test leave behind is theirs, not pytest's.
+        self._repeater.measure_null(item.session)
+        self._rss_at_start = self._probes.rss() or 0
+
+    def _run_earlier(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        self._say(Progress(begin=item.nodeid))
+        outcome = run_as_in_the_suite(item, nextitem)
+        if outcome != "passed":
+            self._note(EARLIER_ENDED, item.nodeid, outcome)
+        self._say(Progress(end=item.nodeid))
+        if nextitem is not None and nextitem.nodeid not in self._earlier:
+            # Their cycles would be frozen with the first line that is drawn.
+            self._boundary.collect_all()
+            self._rss_at_start = self._probes.rss() or 0
+
+    def _note(self, slug: str, nodeid: str, sentence: str) -> None:
+        self._journal.append(EventRecord(slug=slug, sentence=sentence, nodeid=nodeid))
 
     def _forget_reports(self) -> None:
         """Drop what the terminal keeps: subtests report themselves whatever the caller says."""

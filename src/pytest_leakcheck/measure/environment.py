@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,17 @@ def describe_run(  # noqa: PLR0913 - the record's own fields
     workers: int,
     environment: Mapping[str, str],
     told: Collection[str] = (),
+    started_in: Path | None = None,
+    confirm_argv: Sequence[str] = (),
 ) -> RunInfo:
     """Collect a run's :class:`RunInfo`.
 
     Args:
         told: further environment variables whose values may be stored.
+        started_in: the folder in which pytest was started.
+        confirm_argv: options with which a confirming pytest starts.
     """
+    started_in = started_in or root
     revision, dirty = _revision(root)
     return RunInfo(
         schema=SCHEMA,
@@ -63,6 +68,8 @@ def describe_run(  # noqa: PLR0913 - the record's own fields
         created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         argv=[_without_home(word, root) for word in argv],
         rootdir=root.name,
+        started_in=_from(root, started_in),
+        confirm_argv=[_without_home(word, root, _from(started_in, root)) for word in confirm_argv],
         settings=_plain(settings),
         python=platform.python_version(),
         implementation=platform.python_implementation(),
@@ -104,9 +111,21 @@ def _telling(environment: Mapping[str, str], told: Collection[str]) -> dict[str,
     }
 
 
-def _without_home(word: str, root: Path) -> str:
-    """A command-line word without the folders of this machine."""
-    word = word.replace(str(root), ".")
+def _from(start: Path, path: Path) -> str:
+    """``path`` as seen from ``start``; ``.`` where there is no way (another drive)."""
+    try:
+        return Path(os.path.relpath(path, start)).as_posix()
+    except ValueError:
+        return "."
+
+
+def _without_home(word: str, root: Path, shown: str = ".") -> str:
+    """A command-line word without the folders of this machine.
+
+    Args:
+        shown: stands for the root folder.
+    """
+    word = word.replace(str(root), shown)
     name, equals, value = word.rpartition("=")
     if Path(value).is_absolute():
         value = f"…/{Path(value).name}"

@@ -34,6 +34,15 @@ def rerun(item: pytest.Item, nextitem: Any = None) -> Outcome:
     return outcome_of(reports)
 
 
+def run_as_in_the_suite(item: pytest.Item, nextitem: pytest.Item | None) -> Outcome:
+    """Run an item for the first and only time; nothing is reported.
+
+    What pytest keeps of it in a suite (the instance of its test class) is kept here too: what
+    comes after it may hang on that.
+    """
+    return outcome_of(runtestprotocol(item, log=False, nextitem=nextitem))
+
+
 def outcome_of(reports: list[pytest.TestReport]) -> Outcome:
     """One word for the reports of a test's phases."""
     for report in reports:

@@ -1,0 +1,136 @@
+"""A confirming process, watched from outside: started, followed, ended when its time is over."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from pytest_leakcheck.plan import Progress
+
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What to start, and what it writes."""
+
+    command: Sequence[str]
+    folder: Path
+    """Where it runs."""
+    environment: Mapping[str, str]
+    log: Path
+    """Takes its output."""
+    progress: Path
+    """It tells there what it begins and ends."""
+
+
+class Watched:
+    """What a confirming process has said so far, and how it ended."""
+
+    def __init__(self, test_timeout_s: float) -> None:
+        self.done: set[str] = set()
+        self.current = ""
+        """What it has begun and not ended."""
+        self.since = time.monotonic()
+        self.full = False
+        self.given_up = ""
+        """``budget`` or ``timeout``, where it was not left to end by itself."""
+        self.status = 0
+        self._test_timeout_s = test_timeout_s
+        self._rest = b""
+        self._decoder = msgspec.json.Decoder(Progress)
+
+    def read(self, lines: IO[bytes], step: Callable[[], None]) -> None:
+        """Take in what it has said since."""
+        *whole, self._rest = (self._rest + lines.read()).split(b"\n")
+        for line in whole:
+            word = self._decoder.decode(line)
+            if word.begin:
+                self.current = word.begin
+                self.since = time.monotonic()
+            if word.end:
+                self.done.add(word.end)
+                self.current = ""
+                step()
+            self.full = self.full or word.full
+
+    def is_over(self, deadline: float) -> bool:
+        """Whether the whole, or what it runs now, has had its time."""
+        now = time.monotonic()
+        if now > deadline:
+            self.given_up = "budget"
+        elif self.current and now - self.since > self._test_timeout_s:
+            self.given_up = "timeout"
+        return bool(self.given_up)
+
+    def why_unfinished(self, what: str, doing: str) -> str:
+        """Why it did not get to the end of what it was running, in words.
+
+        Args:
+            what: was running (``its repeats``).
+            doing: of the process (``repeated it``).
+        """
+        if self.given_up:
+            return f"{what} did not end within {self._test_timeout_s:g} s"
+        return f"the process that {doing} {_died(self.status)}"
+
+
+def run_watched(
+    start: Start, deadline: float, test_timeout_s: float, step: Callable[[], None]
+) -> Watched:
+    """Run a confirming process to its end, or to the deadline.
+
+    Args:
+        deadline: by the monotonic clock.
+        step: called whenever a test or task has ended.
+    """
+    start.progress.touch()
+    watched = Watched(test_timeout_s)
+    with start.log.open("wb") as output:
+        process = subprocess.Popen(
+            start.command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=start.folder,
+            env=dict(start.environment),
+        )
+        try:
+            _follow(process, start.progress, watched, deadline, step)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            watched.status = process.wait()
+    return watched
+
+
+def _follow(
+    process: subprocess.Popen[bytes],
+    progress: Path,
+    watched: Watched,
+    deadline: float,
+    step: Callable[[], None],
+) -> None:
+    with progress.open("rb") as lines:
+        while True:
+            ended = process.poll() is not None
+            watched.read(lines, step)
+            if ended or watched.is_over(deadline):
+                return
+            time.sleep(_POLL_S)
+
+
+def _died(status: int) -> str:
+    if status < 0:
+        try:
+            return f"was killed by {signal.Signals(-status).name}"
+        except ValueError:
+            return f"was killed by signal {-status}"
+    return f"ended with status {status}"
