@@ -6,6 +6,8 @@ Heavy imports stand inside the commands, so that help and errors are quick.
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -57,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_report(commands)
     _add_show(commands)
+    _add_bisect(commands)
     _add_runs(commands)
     return parser
 
@@ -110,6 +113,27 @@ def _add_show(commands: Commands) -> None:
     )
     _add_root(parser)
     parser.set_defaults(command=show)
+
+
+def _add_bisect(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "bisect",
+        help="find the earlier tests that make a test grow",
+        description="Find the smallest set of tests that must have run before a test, in the same "
+        "process, for it to grow. Runs them in fresh processes, in the order of the run.",
+    )
+    parser.add_argument("run", metavar="RUN", help="a label, or a run's folder")
+    parser.add_argument("name", metavar="TEST", help="a node id or a part of one")
+    parser.add_argument("--worker", help="the process of the run, where the test ran in several")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=1800.0,
+        metavar="SECONDS",
+        help="stop after so long (%(default)g)",
+    )
+    _add_root(parser)
+    parser.set_defaults(command=bisect)
 
 
 def _add_runs(commands: Commands) -> None:
@@ -189,6 +213,25 @@ def runs(arguments: argparse.Namespace) -> None:
         )
     console = terminal.make_console()
     terminal.print_runs((_listed(folder, arguments.root) for folder in folders), console)
+
+
+def bisect(arguments: argparse.Namespace) -> None:
+    """``leakcheck bisect``."""
+    from pytest_leakcheck.journal import find_run, load_run
+    from pytest_leakcheck.probing import find_place, search
+    from pytest_leakcheck.report.bisection import ProgressLine, answer_lines
+
+    run = load_run(find_run(arguments.run, arguments.root))
+    place = find_place(run, arguments.name, arguments.worker)
+    line = ProgressLine(sys.stderr, shutil.get_terminal_size().columns)
+    try:
+        answer = search(run, place, arguments.budget, dict(os.environ), line)
+    finally:
+        line.clear()
+    for text in answer_lines(answer):
+        print(text)  # noqa: T201 - this is the command line
+    if answer.stopped:
+        raise RunError(f"The search did not come to its end: {answer.stopped}.")
 
 
 def _listed(folder: Path, root: Path) -> Listed:

@@ -142,9 +142,7 @@ class Confirmation:
             log=self._folder / f"confirm-{self._number}.log",
             progress=progress,
         )
-        watched = run_watched(
-            start, self._deadline, self._settings.test_timeout_s, self._line.step
-        )
+        watched = run_watched(start, self._deadline, self._settings.test_timeout_s, self._line.step)
         left = self._left(tasks, watched, start.log)
         for path in (plan_path, progress):
             path.unlink(missing_ok=True)

@@ -107,9 +107,8 @@ class Controller:
         self._environment = environment
         self._sweep = Sweep(folder, "main", settings, config.rootpath)
         workers = config.getoption("numprocesses", default=0) or 0
-        self._parallel = config.getoption("dist", default="no") != "no" or bool(
-            config.getoption("tx", default=None)
-        )
+        self._dist = str(config.getoption("dist", default="no"))
+        self._parallel = self._dist != "no" or bool(config.getoption("tx", default=None))
         self._told: str | None = None
         told = config.getoption("leakcheck_env")
         journal.write_info(
@@ -121,6 +120,7 @@ class Controller:
                 settings=settings,
                 probes=self._sweep.probes.sources,
                 workers=int(workers),
+                dist=self._dist if self._parallel else "",
                 environment=environment,
                 told=told,
                 started_in=config.invocation_params.dir,

@@ -240,7 +240,7 @@ def load_run(folder: Path) -> Run:
     """
     run = Run(folder=folder, info=read_info(folder))
     for path in sorted(folder.glob("journal-*.jsonl")):
-        _read_journal(run, path)
+        read_journal(run, path)
     if not run.tests and not run.starts and run.events:
         raise RunError(f"{folder} holds no measured test. {run.events[0].sentence}")
     if not run.tests and not run.starts:
@@ -250,7 +250,12 @@ def load_run(folder: Path) -> Run:
     return run
 
 
-def _read_journal(run: Run, path: Path) -> None:
+def read_journal(run: Run, path: Path) -> None:
+    """Add one process's records to a run. Damaged lines are counted and passed over.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
     worker = path.stem.removeprefix("journal-")
     decoder = msgspec.json.Decoder(JournalRecord)
     ended = False

@@ -6,7 +6,6 @@ import msgspec
 
 from pytest_leakcheck.settings import Settings
 
-
 #: Slugs of events about a test that was to run before a task: it was not collected; it ended in
 #: another way than passing (the sentence is its outcome).
 NOT_COLLECTED, EARLIER_ENDED = "earlier-not-collected", "earlier-ended"

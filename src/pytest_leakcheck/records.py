@@ -417,6 +417,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     git_dirty: bool | None = None
     workers: int = 0
     """pytest-xdist's worker count; 0 without xdist."""
+    dist: str = ""
+    """How pytest-xdist gave out the tests (``load``, ``loadgroup`` …); empty without xdist."""
     probes: dict[str, str] = {}
     """Each signal and where it comes from, or why it is not seen here."""
 

@@ -48,6 +48,7 @@ def describe_run(  # noqa: PLR0913 - the record's own fields
     settings: Settings,
     probes: Mapping[str, str],
     workers: int,
+    dist: str = "",
     environment: Mapping[str, str],
     told: Collection[str] = (),
     started_in: Path | None = None,
@@ -82,6 +83,7 @@ def describe_run(  # noqa: PLR0913 - the record's own fields
         git_revision=revision,
         git_dirty=dirty,
         workers=workers,
+        dist=dist,
         probes=dict(probes),
     )
 
