@@ -263,7 +263,9 @@ def describe(cause: object) -> str:
     """A cause in one line: fingerprint, what holds it, and what."""
     fields = msgspec.structs.asdict(cause)  # type: ignore[arg-type]
     bounded = " (bounded)" if fields["bounded"] else ""
-    return f"{fields['fingerprint']} {fields['holder'] or fields['kind']}: {fields['head']}{bounded}"
+    return (
+        f"{fields['fingerprint']} {fields['holder'] or fields['kind']}: {fields['head']}{bounded}"
+    )
 
 
 def accusation(test: TestVerdict, causes: list[str], suite: Suite) -> Accusation:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,12 +20,13 @@ from pytest_leakcheck.journal import Journal, load_run
 from pytest_leakcheck.judge.runs import judge_run, shown
 from pytest_leakcheck.judge.suspects import (
     Suspect,
+    choose_screened,
     choose_witnesses,
     find_fixture_suspects,
     find_suspects,
 )
 from pytest_leakcheck.plan import Plan, Task
-from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord
+from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord, TestRecord
 from pytest_leakcheck.report.text import plural
 from pytest_leakcheck.settings import Settings
 from pytest_leakcheck.watch import Start, Watched, run_watched
@@ -65,7 +66,8 @@ class Confirmation:
             for records in run.fixtures.values()
             for s in find_fixture_suspects(records, limits)
         ]
-        if not witnesses and not fixtures:
+        screened = choose_screened(run.tests, suspects, self._settings)
+        if not witnesses and not fixtures and not screened:
             return
         self._journal = Journal(self._folder, "confirm")
         chosen = {s.nodeid for s in witnesses}
@@ -77,10 +79,13 @@ class Confirmation:
                     witness=suspect.nodeid in chosen,
                 )
             )
-        tasks = [self._task(s) for s in witnesses] + list({t.name: t for t in fixtures}.values())
+        tasks = [self._task(s.nodeid) for s in witnesses] + list(
+            {t.name: t for t in fixtures}.values()
+        )
         self._carry_out(_in_file_order(tasks))
         again = self._members_of_mixed_groups(suspects, chosen)
-        self._carry_out(_in_file_order(self._task(s) for s in again))
+        self._carry_out(_in_file_order(self._task(s.nodeid) for s in again))
+        self._screen(run.tests, screened)
         self._line.clear()
         self._journal.close()
         self._read_captures()
@@ -100,12 +105,31 @@ class Confirmation:
             if s.nodeid not in done and len(by_signature.get(s.signature, ())) != 1
         ]
 
-    def _task(self, suspect: Suspect) -> Task:
-        nodeid = suspect.nodeid
+    def _screen(self, tests: Sequence[TestRecord], screened: Sequence[TestRecord]) -> None:
+        """Repeat tests that showed nothing; of a function that leaks, all its instances."""
+        self._carry_out(_in_file_order(self._task(test.nodeid) for test in screened))
+        verdicts = {t.nodeid: t for t in judge_run(load_run(self._folder)).tests}
+        done = {nodeid for nodeid, test in verdicts.items() if test.basis != "one run"}
+        guilty = {
+            _function_of(test.nodeid)
+            for test in screened
+            if verdicts[test.nodeid].verdict in ("leak", "unconfirmed")
+        }
+        kin = [
+            test.nodeid
+            for test in tests
+            if _function_of(test.nodeid) in guilty
+            and test.nodeid not in done
+            and test.outcome == "passed"
+        ]
+        self._carry_out(_in_file_order(self._task(nodeid) for nodeid in kin))
+
+    def _task(self, name: str) -> Task:
+        nodeid = name
         if self._config.getoption("dist", default="no") == "loadgroup":
             # There xdist writes the group behind the node id of its workers' items.
             nodeid = nodeid.rpartition("@")[0] or nodeid
-        return Task(name=suspect.nodeid, nodeid=nodeid, file=_file_of(nodeid))
+        return Task(name=name, nodeid=nodeid, file=_file_of(nodeid))
 
     # --- processes -----------------------------------------------------------------------------
 
@@ -289,7 +313,10 @@ _DROPPED = {
     **dict.fromkeys(("--pdb", "--trace", "--memray", "--leakcheck", "--sw-reset"), False),
     **dict.fromkeys(("--maxfail", "--junitxml", "--junit-xml", "--html", "--report-log"), True),
     **dict.fromkeys(("--leakcheck-label", "--leakcheck-dir", "--leakcheck-depth"), True),
-    **dict.fromkeys(("--leakcheck-confirm-budget", "--leakcheck-env", "--rootdir", "-c"), True),
+    **dict.fromkeys(
+        ("--leakcheck-confirm-budget", "--leakcheck-env", "--leakcheck-screen", "--rootdir", "-c"),
+        True,
+    ),
     **dict.fromkeys(("--limit-memory", "--limit-leaks", "--memray-bin-path", "--basetemp"), True),
     **dict.fromkeys(("--deselect", "--lfnf", "--last-failed-no-failures", "--log-file"), True),
 }
@@ -342,6 +369,10 @@ def _drop_last(words: list[str], positional: str) -> None:
 
 def _file_of(nodeid: str) -> str:
     return nodeid.partition("::")[0]
+
+
+def _function_of(nodeid: str) -> str:
+    return nodeid.partition("[")[0]
 
 
 def _in_file_order(tasks: Iterable[Task]) -> list[Task]:

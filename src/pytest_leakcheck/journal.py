@@ -20,6 +20,7 @@ from pytest_leakcheck.errors import RunError
 from pytest_leakcheck.records import (
     SCHEMA,
     AssignRecord,
+    CalibrationRecord,
     CaptureRecord,
     CauseRecord,
     CycleRecord,
@@ -172,6 +173,8 @@ class Run:
     captures: dict[str, list[CaptureRecord]] = field(default_factory=dict)
     skips: dict[str, SkipRecord] = field(default_factory=dict)
     assigned: dict[str, AssignRecord] = field(default_factory=dict)
+    calibrations: list[CalibrationRecord] = field(default_factory=list)
+    """Of each confirming process."""
     ledgers: dict[str, LedgerRecord] = field(default_factory=dict)
     """Worker → its ledger."""
     events: list[EventRecord] = field(default_factory=list)
@@ -315,5 +318,7 @@ def _sort_in_evidence(run: Run, record: JournalRecord) -> None:
             run.captures.setdefault(record.nodeid, []).append(record)
         case SkipRecord():
             run.skips[record.nodeid] = record
+        case CalibrationRecord():
+            run.calibrations.append(record)
         case AssignRecord():
             run.assigned[record.nodeid] = record

@@ -45,6 +45,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="stop repeating suspects after so long (default: 600)",
     )
     add(
+        "--leakcheck-screen",
+        metavar="SECONDS",
+        type=float,
+        help="repeat tests that show nothing at first sight for so long, 0 for none "
+        "(default: a quarter of the tests' time, at least 10)",
+    )
+    add(
         "--leakcheck-env",
         metavar="NAME",
         action="append",
@@ -112,4 +119,7 @@ def _settings(config: pytest.Config) -> Settings:
     budget = config.getoption("leakcheck_confirm_budget")
     if budget is not None:
         options["confirm_budget_s"] = budget
+    screen = config.getoption("leakcheck_screen")
+    if screen is not None:
+        options["screen_s"] = screen
     return Settings(**options)

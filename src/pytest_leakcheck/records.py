@@ -332,6 +332,22 @@ class SkipRecord(Record, frozen=True, tag="skip"):
     """One sentence."""
 
 
+class CalibrationRecord(Record, frozen=True, tag="calibration"):
+    """What a confirming process can see: the smallest leaks that were planted in it and seen.
+
+    ``None``: none of the sizes that were tried was seen on every repeat.
+    """
+
+    null: Growth
+    """Growth per run of an empty test."""
+    object_bytes: int | None = None
+    """Size of a gc-tracked object that was seen."""
+    python_bytes: int | None = None
+    """Size of an untracked Python value that was seen."""
+    heap_bytes: int | None = None
+    """C heap that was seen."""
+
+
 class AssignRecord(Record, frozen=True, tag="assign"):
     """How suspects were grouped: this test's witness was repeated in its place."""
 
@@ -381,6 +397,7 @@ JournalRecord: TypeAlias = (
     | CaptureRecord
     | SkipRecord
     | AssignRecord
+    | CalibrationRecord
     | LedgerRecord
     | EventRecord
     | EndRecord

@@ -82,8 +82,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A test is quick when one run takes less."""
     calm_repeats: int = 3
     """A suspect that does not grow at all in so many repeats is let go early."""
+    screen_cost_s: float = 0.008
+    """What the measuring of one screened test costs beside its own repeats, about."""
     witnesses: int = 3
     """Suspects of one signature that are repeated."""
+    screen_share: float = 0.25
+    """Tests that show nothing at first sight are repeated too, quick ones first, for this share of
+    the time that the tests took …"""
+    screen_least_s: float = 10.0
+    """… and at least for so long …"""
+    screen_s: float | None = None
+    """… or for so long, where it was asked for."""
     confirm_budget_s: float = 600.0
     """Confirmation stops after so long; what is left stays unconfirmed."""
     test_timeout_s: float = 120.0

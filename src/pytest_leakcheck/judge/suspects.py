@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pytest_leakcheck.judge.statistics import median_floor
 from pytest_leakcheck.records import FixtureRecord, Growth, TestRecord, add_growth
-from pytest_leakcheck.settings import Thresholds
+from pytest_leakcheck.settings import Settings, Thresholds
 
 #: Notes that make a test's growth unreadable, with the reason that a person reads.
 DISTURBED = {
@@ -131,6 +131,61 @@ def signature(test: TestRecord, floor: Floor) -> str:
         parts.append(f"heap {_magnitude(heap) if heap > floor.heap_limit else 0}")
         parts.append(test.nodeid.partition("[")[0])
     return hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()[:12]
+
+
+def choose_screened(
+    tests: Sequence[TestRecord], suspects: Iterable[Suspect], settings: Settings
+) -> list[TestRecord]:
+    """Unsuspicious tests that are repeated all the same, within the time for it.
+
+    One run is full of first uses, behind which a small leak hides; a few repeats see it. One test
+    of each function comes before the other instances, those that left most come first.
+
+    Returns:
+        In the order in which they are wanted, as many as fit.
+    """
+    limits = settings.thresholds
+    floor = sweep_floor(tests, limits)
+    known = {suspect.nodeid for suspect in suspects}
+    fit = [
+        test
+        for test in tests
+        if test.outcome == "passed"
+        and test.nodeid not in known
+        and not any(note in DISTURBED for note in test.notes)
+    ]
+    allowed = settings.screen_s
+    if allowed is None:
+        spent = sum(test.duration_s for test in tests)
+        allowed = max(settings.screen_least_s, settings.screen_share * spent)
+    runs = settings.warmups + settings.calm_repeats
+    chosen: list[TestRecord] = []
+    for test in _by_function_first(fit, floor):
+        cost = runs * test.duration_s + settings.screen_cost_s
+        if cost <= allowed:
+            allowed -= cost
+            chosen.append(test)
+    return chosen
+
+
+def _by_function_first(tests: Iterable[TestRecord], floor: Floor) -> list[TestRecord]:
+    """One test of each function, then the second of each, and so on; the heaviest first."""
+    ranked = sorted(tests, key=lambda t: (-_excess(t.growth, floor), t.nodeid))
+    turns: dict[str, int] = defaultdict(int)
+    placed: list[tuple[int, int, TestRecord]] = []
+    for at, test in enumerate(ranked):
+        function = test.nodeid.partition("[")[0]
+        placed.append((turns[function], at, test))
+        turns[function] += 1
+    placed.sort(key=lambda entry: entry[:2])
+    return [test for _, _, test in placed]
+
+
+def _excess(growth: Growth, floor: Floor) -> float:
+    """What a test left beyond the suite's floor, in bytes, about."""
+    heap = (growth.heap_bytes or 0) - floor.heap_bytes
+    blocks = (growth.blocks or 0) - floor.blocks
+    return max(heap, 64.0 * blocks)
 
 
 #: Modules whose types stand for the interpreter's own bookkeeping rather than for a cause.

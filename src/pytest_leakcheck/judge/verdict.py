@@ -148,6 +148,11 @@ def grows_exactly(steady: Sequence[RepeatRecord], null: Growth) -> bool:
     return bool(always)
 
 
+def noise_of(name: str, limits: Thresholds) -> float:
+    """Growth per run of a signal that a single repeat cannot tell from none."""
+    return _noises(limits)[name]
+
+
 def _noises(limits: Thresholds) -> dict[str, float]:
     return {**dict.fromkeys(EXACT, 0.0), "blocks": 0.0, "heap_bytes": limits.noise_heap_bytes}
 

@@ -28,6 +28,7 @@ from pytest_leakcheck.judge.verdict import (
     worth_tracing,
 )
 from pytest_leakcheck.measure.caches import clear_interpreter_caches
+from pytest_leakcheck.measure.calibration import calibrate
 from pytest_leakcheck.measure.evidence import Evidence
 from pytest_leakcheck.measure.rerun import NullItem, rerun, uses_wider_fixtures
 from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
@@ -215,6 +216,16 @@ class Repeater:
         for record in (*records, *([traced] if traced else ())):
             self._write(record)
         self.null = median_growth([r.growth for r in (*records, *([traced] if traced else ()))])
+        if records:
+            self._calibrate(session)
+
+    def _calibrate(self, session: pytest.Session) -> None:
+        """Learn and write down how small a leak is seen here."""
+
+        def repeat(item: pytest.Item, number: int) -> RepeatRecord:
+            return self.repeat(item, item.nodeid, "null", number)
+
+        self._write(calibrate(session, repeat, self.null, self._settings))
 
     # --- one suspect ---------------------------------------------------------------------------
 

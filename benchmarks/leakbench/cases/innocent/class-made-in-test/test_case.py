@@ -1,5 +1,6 @@
 """A class is a web of cycles and enters its base's weak list of subclasses."""
 
+
 def test_class():
     class Local:
         payload = bytearray(100_000)

@@ -1,5 +1,6 @@
 """Ten self-referring objects a run: a saw-tooth that only the collector flattens."""
 
+
 class Node:
     def __init__(self) -> None:
         self.itself = self

@@ -1,4 +1,5 @@
 """Nothing happens: all growth is pytest's own."""
 
+
 def test_nothing():
     pass

@@ -1,5 +1,4 @@
-"""Enumerations and flags made in the test; flags also cache the combinations that were asked for.
-"""
+"""Enumerations and flags made in the test; flags also cache the combinations that were asked for."""
 
 import enum
 

@@ -1,5 +1,6 @@
 """Finalisers that make new cycles while the collector runs: freed by the next collections."""
 
+
 class Ash:
     def __init__(self) -> None:
         self.itself = self

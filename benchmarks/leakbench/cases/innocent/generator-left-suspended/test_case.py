@@ -1,5 +1,6 @@
 """A generator dropped halfway is closed and lets its frame go."""
 
+
 def parts():
     block = bytearray(100_000)
     yield 1

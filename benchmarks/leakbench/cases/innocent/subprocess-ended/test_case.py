@@ -5,9 +5,7 @@ import sys
 
 
 def test_run():
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", "print(1)"], capture_output=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-S", "-c", "print(1)"], capture_output=True, check=True)
     assert done.stdout == b"1\n"
 
 

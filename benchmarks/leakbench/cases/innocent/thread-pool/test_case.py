@@ -9,8 +9,6 @@ numbers = itertools.count(1)
 
 
 def test_submit():
-    waiting = [
-        pool.submit(time.sleep, 0.0005) for _ in range(min(next(numbers) // 8 + 1, 12))
-    ]
+    waiting = [pool.submit(time.sleep, 0.0005) for _ in range(min(next(numbers) // 8 + 1, 12))]
     for future in waiting:
         future.result()
