@@ -79,12 +79,12 @@ class Confirmation:
                     witness=suspect.nodeid in chosen,
                 )
             )
-        tasks = [self._task(s.nodeid) for s in witnesses] + list(
+        tasks = [self._task(s.nodeid, patient=s.patient) for s in witnesses] + list(
             {t.name: t for t in fixtures}.values()
         )
         self._carry_out(_in_file_order(tasks))
         again = self._members_of_mixed_groups(suspects, chosen)
-        self._carry_out(_in_file_order(self._task(s.nodeid) for s in again))
+        self._carry_out(_in_file_order(self._task(s.nodeid, patient=s.patient) for s in again))
         self._screen(run.tests, screened)
         self._line.clear()
         self._journal.close()
@@ -124,12 +124,12 @@ class Confirmation:
         ]
         self._carry_out(_in_file_order(self._task(nodeid) for nodeid in kin))
 
-    def _task(self, name: str) -> Task:
+    def _task(self, name: str, *, patient: bool = False) -> Task:
         nodeid = name
         if self._config.getoption("dist", default="no") == "loadgroup":
             # There xdist writes the group behind the node id of its workers' items.
             nodeid = nodeid.rpartition("@")[0] or nodeid
-        return Task(name=name, nodeid=nodeid, file=_file_of(nodeid))
+        return Task(name=name, nodeid=nodeid, file=_file_of(nodeid), patient=patient)
 
     # --- processes -----------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from pytest_leakcheck.errors import UsageError
-from pytest_leakcheck.judge.verdict import Repeats, judge_repeats
+from pytest_leakcheck.judge.repeats import Repeats
+from pytest_leakcheck.judge.verdict import judge_repeats
 from pytest_leakcheck.measure.repeat import Repeater
 from pytest_leakcheck.measure.rerun import outcome_of, restore_doctest
 from pytest_leakcheck.measure.retention import MEMRAY_MARKS, has_pytest_memray

@@ -20,6 +20,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """The test to run."""
     file: str
     """The file that collects it, relative to the root folder."""
+    patient: bool = False
+    """Repeat it more often before it is let go: it left much, and may do so on some runs only."""
     wide: bool = False
     """End all fixtures but the session's after each repeat."""
     after: list[str] = []

@@ -57,11 +57,11 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     lasting_share: float = 0.5
     """Growth that falls below this share of what it was, in a long stretch of further runs, has
     stopped: a cache or pool that was filling."""
+    intermittent_share: float = 0.3
+    """Growth that came back on at least this share of the repeats, but not on all, stays
+    unconfirmed, where no longer stretch was measured."""
     late_bytes: int = 64 * 1024
     """Cyclic garbage below this per test is not worth a verdict of its own."""
-    intermittent_share: float = 0.3
-    """Growth on at least this share of the repeats, but not on all, stays unconfirmed, where it
-    adds up to one for so many of them."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

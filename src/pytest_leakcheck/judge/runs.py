@@ -11,9 +11,10 @@ from typing import Literal
 import msgspec
 
 from pytest_leakcheck.journal import Run
+from pytest_leakcheck.judge.repeats import Repeats, median_late
 from pytest_leakcheck.judge.statistics import median_growth, slope
 from pytest_leakcheck.judge.suspects import DISTURBED, Floor, reasons, sweep_floor
-from pytest_leakcheck.judge.verdict import Repeats, judge_repeats, median_late
+from pytest_leakcheck.judge.verdict import judge_repeats
 from pytest_leakcheck.records import (
     Cause,
     CauseSummary,

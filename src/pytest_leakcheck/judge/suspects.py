@@ -29,6 +29,9 @@ class Suspect:
     weight: float
     """How much it grew; orders witnesses."""
     why: str
+    patient: bool = False
+    """It left something and imported nothing: a few calm repeats do not clear it, since it may leak
+    on some runs only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +109,17 @@ def find_suspects(tests: Sequence[TestRecord], limits: Thresholds) -> list[Suspe
                     signature=signature(test, floor),
                     weight=_weight(test.growth),
                     why="; ".join(why),
+                    patient=not test.module_count and _is_plain(test.growth, floor, limits),
                 )
             )
     return found
+
+
+def _is_plain(growth: Growth, floor: Floor, limits: Thresholds) -> bool:
+    """Whether more than a first use of the interpreter's caches has to explain the growth."""
+    counted = (growth.fds, growth.threads, growth.children)
+    heap = (growth.heap_bytes or 0) - floor.heap_bytes
+    return any((count or 0) > 0 for count in counted) or heap > 16 * limits.suspect_heap_bytes
 
 
 def signature(test: TestRecord, floor: Floor) -> str:

@@ -1,4 +1,4 @@
-"""How small a leak this session can see: leaks of known sizes, planted and repeated as suspects are.
+"""How small a leak this session can see: leaks of known sizes, planted and repeated.
 
 The sizes grow until one is seen on every repeat; that size stands in the report. Everything that is
 planted is dropped again.
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_leakcheck.judge.verdict import grows_always, noise_of
+from pytest_leakcheck.judge.repeats import grows_always, noise_of
 from pytest_leakcheck.records import CalibrationRecord, Growth, RepeatRecord
 from pytest_leakcheck.settings import Settings
 

@@ -87,7 +87,7 @@ class Confirming:
         for task in self._tasks[item.nodeid]:
             self._say(Progress(begin=task.name))
             try:
-                self._repeater.confirm(item, task.name, wide=task.wide)
+                self._repeater.confirm(item, task.name, wide=task.wide, patient=task.patient)
             except Exception as error:  # noqa: BLE001 - the next suspect may fare better
                 told = f"the harness failed while repeating it: {type(error).__name__}: {error}"
                 self._journal.append(SkipRecord(nodeid=task.name, reason=told))

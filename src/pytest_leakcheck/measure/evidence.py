@@ -71,7 +71,7 @@ class Evidence:
         first = self._ids_left(item, nextitem)
         second = self._ids_left(item, nextitem)
         self._boundary.thaw()
-        # What the second run replaced may be cycles: frozen with the first run, they are still there.
+        # What the second run replaced may be cycles: frozen with the first, they are still there.
         self._boundary.collect()
         kept = alive_among(first - second)
         count = len(kept)

@@ -17,16 +17,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from pytest_leakcheck.judge.lasting import comes_and_goes, intermittent, worth_tracing
+from pytest_leakcheck.judge.repeats import Repeats, grows_never, still_undecided
 from pytest_leakcheck.judge.statistics import median_growth
-from pytest_leakcheck.judge.verdict import (
-    Repeats,
-    grows_exactly,
-    grows_never,
-    judge_repeats,
-    still_undecided,
-    worth_explaining,
-    worth_tracing,
-)
+from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_explaining
 from pytest_leakcheck.measure.caches import clear_interpreter_caches
 from pytest_leakcheck.measure.calibration import calibrate
 from pytest_leakcheck.measure.evidence import Evidence
@@ -95,6 +89,7 @@ class Repeater:
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
         self._null_sites: set[tuple[str, int]] = set()
         self._null_runs = 1
+        self._patient = False
 
     def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
         """Know a wider fixture that has been set up."""
@@ -229,13 +224,17 @@ class Repeater:
 
     # --- one suspect ---------------------------------------------------------------------------
 
-    def confirm(self, item: pytest.Item, name: str, *, wide: bool = False) -> Repeats:
+    def confirm(
+        self, item: pytest.Item, name: str, *, wide: bool = False, patient: bool = False
+    ) -> Repeats:
         """Repeat a suspect until it is decided; explain it when it grows.
 
         Args:
             name: under which it is recorded (a node id, or a wider fixture's name).
             wide: end all fixtures but the session's after each repeat.
+            patient: do not let it go after a few calm repeats: it may leak on some runs only.
         """
+        self._patient = patient
         nextitem = item.session if wide else None
         settings = self._settings
         self._hopeless = 0
@@ -249,6 +248,8 @@ class Repeater:
         if any(record.outcome != "passed" for record in steady):
             return found
         if not worth_explaining(found, settings.thresholds):
+            if intermittent(found, settings.thresholds):
+                return self._with_net(item, name, found, nextitem)
             self._evidence.look_at_garbage(item, name, steady, nextitem)
             return found
         return self._explain(item, name, found, nextitem, wide=wide)
@@ -277,7 +278,9 @@ class Repeater:
         settings, limits = self._settings, self._settings.thresholds
         if steady[-1].outcome != "passed":
             return True
-        if len(steady) >= settings.calm_repeats and grows_never(steady, self.null, limits):
+        patient = self._patient and self._is_quick(steady)
+        least = settings.most_repeats if patient else settings.calm_repeats
+        if len(steady) >= least and grows_never(steady, self.null, limits):
             return True
         return len(steady) >= self._enough(steady)
 
@@ -289,8 +292,10 @@ class Repeater:
         if not self._is_quick(steady):
             undecided = still_undecided(steady, self.null, limits)
             return settings.most_repeats if undecided else settings.repeats
-        growing = worth_explaining(Repeats(steady=steady, null=self.null), limits)
-        return settings.weak_repeats if growing else settings.most_repeats
+        found = Repeats(steady=steady, null=self.null)
+        if worth_explaining(found, limits) or comes_and_goes(found, limits):
+            return settings.weak_repeats
+        return settings.most_repeats
 
     def _is_quick(self, steady: list[RepeatRecord]) -> bool:
         return max(record.duration_s for record in steady) < self._settings.quick_s

@@ -12,15 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_leakcheck.journal import Run
+from pytest_leakcheck.judge.repeats import Repeats, grows_never, repeat_slopes, still_undecided
 from pytest_leakcheck.judge.runs import judge_run
-from pytest_leakcheck.judge.verdict import (
-    Judgement,
-    Repeats,
-    grows_never,
-    judge_repeats,
-    repeat_slopes,
-    still_undecided,
-)
+from pytest_leakcheck.judge.verdict import Judgement, judge_repeats
 from pytest_leakcheck.records import (
     SCHEMA,
     AssignRecord,

@@ -1,0 +1,142 @@
+"""What many runs say together: does growth add up, last, and come from one place?"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from pytest_leakcheck.judge.repeats import (
+    WORDS,
+    Repeats,
+    floor_of,
+    grows_always,
+    noises,
+    without_imports,
+)
+from pytest_leakcheck.judge.statistics import falls
+from pytest_leakcheck.settings import Thresholds
+
+
+def mostly_grows(repeats: Repeats) -> bool:
+    """Whether Python blocks grow on a typical repeat, though not on each: they have noise."""
+    floor = floor_of(repeats.null, "blocks")
+    seen = [r.growth.blocks for r in repeats.steady if r.growth.blocks is not None]
+    deltas = [blocks - floor for blocks in seen]
+    return bool(deltas) and statistics.median(deltas) >= 1 and not falls(deltas)
+
+
+def adds_up(repeats: Repeats, name: str, noise: float) -> bool:
+    """Whether a signal grew over several runs taken together, where that was looked at."""
+    total = None if repeats.net is None else getattr(repeats.net, name)
+    if total is None or not repeats.net_runs:
+        return True
+    return bool(total / repeats.net_runs - _net_floor(repeats, name) > noise)
+
+
+def _net_floor(repeats: Repeats, name: str) -> float:
+    """Growth per run of the empty test over several runs together."""
+    runs = repeats.null_net_runs or repeats.net_runs or 1
+    return max(0, getattr(repeats.null_net, name) or 0) / runs
+
+
+def stopped(repeats: Repeats, signals: Sequence[str], limits: Thresholds) -> bool:
+    """Whether the growth died down over a long stretch of further runs, in all that grew.
+
+    Objects cost blocks, which are counted over the whole stretch.
+    """
+    if not repeats.long:
+        return False
+    last = repeats.long[-1]
+    seen = {"blocks" if name in ("survivors", "python_bytes") else name for name in signals}
+    told = False
+    for name in seen:
+        total = getattr(last.growth, name)
+        deltas = [d for r in repeats.steady if (d := getattr(r.growth, name)) is not None]
+        grown = statistics.median(deltas) - floor_of(repeats.null, name) if deltas else 0
+        if total is None or grown <= 0:
+            continue
+        told = True
+        still = total / last.number - _net_floor(repeats, name)
+        if still >= limits.lasting_share * grown:
+            return False
+    return told
+
+
+def few_blocks_add_up(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether Python blocks grow by ever so few: on every repeat, or over many runs together."""
+    if not grows_always(repeats.steady, repeats.null, "blocks", 0.0) and not (
+        repeats.net_runs >= limits.adding_runs and mostly_grows(repeats)
+    ):
+        return False
+    return adds_up(repeats, "blocks", limits.adding_share)
+
+
+def allocated_on_each(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether, in each of two traces of several runs, one place left a block on every run."""
+    if len(repeats.traced) < 2 or any(
+        record.number < limits.traced_runs_tell for record in repeats.traced
+    ):
+        return False
+    places = [
+        {(site.file, site.line) for site in record.sites if site.blocks >= 1}
+        for record in repeats.traced
+    ]
+    return bool(set.intersection(*places))
+
+
+def worth_tracing(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether so few blocks add up that only a trace of where they come from can tell."""
+    return not stopped(repeats, ["blocks"], limits) and few_blocks_add_up(repeats, limits)
+
+
+def comes_and_goes(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether an exact signal or the C heap grew on some repeat, imports aside: it may do so
+    again."""
+    for name, noise in noises(limits).items():
+        floor = floor_of(repeats.null, name)
+        deltas = [(getattr(r.growth, name) or 0) - floor for r in without_imports(repeats.steady)]
+        if name != "blocks" and any(delta > noise for delta in deltas):
+            return True
+    return False
+
+
+def intermittent(repeats: Repeats, limits: Thresholds) -> str:
+    """What grew on some repeats and not on others, in words; empty where nothing did.
+
+    Runs that import modules for the first time are left out. Growth must come back and not be
+    given back, and where several runs were measured together it must add up there as well.
+    """
+    steady = without_imports(repeats.steady)
+    for name, noise in noises(limits).items():
+        if name == "blocks":
+            continue
+        floor = floor_of(repeats.null, name)
+        deltas = [(getattr(r.growth, name) or 0) - floor for r in steady]
+        grown = [delta for delta in deltas if delta > noise]
+        total = sum(deltas)
+        if len(grown) < 2 or sum(grown) > 2 * total:
+            continue
+        if _comes_back(repeats, name, len(grown) / len(deltas), limits):
+            return (
+                f"{WORDS[name]} grew on {len(grown)} of {len(deltas)} repeats, "
+                f"by {total:,.0f} in all"
+            )
+    return ""
+
+
+def _comes_back(repeats: Repeats, name: str, share: float, limits: Thresholds) -> bool:
+    """Whether the growth that came and went adds up over several runs together; where that was
+    not looked at, whether a good share of the repeats grew.
+
+    Objects cost blocks, which are counted over all of these runs.
+    """
+    seen = "blocks" if name == "survivors" else name
+    total = None if repeats.net is None else getattr(repeats.net, seen)
+    if total is None or not repeats.net_runs:
+        return share >= limits.intermittent_share
+    floor = floor_of(repeats.null, seen)
+    steady = without_imports(repeats.steady)
+    mean = statistics.fmean((getattr(r.growth, seen) or 0) - floor for r in steady)
+    return bool(
+        total / repeats.net_runs - _net_floor(repeats, seen) > limits.lasting_share * max(mean, 0)
+    )

@@ -1,0 +1,125 @@
+"""What the repeats of one test say signal by signal, run by run."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pytest_leakcheck.judge.statistics import falls, slope
+from pytest_leakcheck.records import Cause, Growth, Late, RepeatRecord, Slope
+from pytest_leakcheck.settings import Thresholds
+
+#: Signals that count things and have no noise of their own, with their words.
+EXACT = {
+    "survivors": "objects",
+    "fds": "file descriptors",
+    "threads": "threads",
+    "children": "child processes",
+}
+
+#: The words for every signal that a reason may name.
+WORDS = {
+    **EXACT,
+    "blocks": "Python blocks",
+    "heap_bytes": "bytes of C heap",
+    "python_bytes": "bytes of Python memory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What the confirming process recorded of one test."""
+
+    steady: Sequence[RepeatRecord]
+    null: Growth = field(default_factory=Growth)
+    """Growth of an empty test in the same process: pytest's own floor."""
+    traced: Sequence[RepeatRecord] = ()
+    release: Sequence[RepeatRecord] = ()
+    """Repeats in which all fixtures but the session's ended each time."""
+    causes: Sequence[Cause] = ()
+    net: Growth | None = None
+    """Growth over ``net_runs`` repeats between two collections of the whole heap."""
+    net_runs: int = 0
+    null_net: Growth = field(default_factory=Growth)
+    """The same of the empty test …"""
+    null_net_runs: int = 0
+    """… over so many runs."""
+    long: Sequence[RepeatRecord] = ()
+    """Long stretches of further runs, each measured as a whole."""
+    kept: int | None = None
+    """Objects that one run left and the next run neither replaced nor dropped."""
+
+
+def repeat_slopes(repeats: Repeats) -> dict[str, Slope]:
+    """Growth per run of each signal that was seen in every steady repeat, less the null test's."""
+    slopes: dict[str, Slope] = {}
+    for name in Growth.__struct_fields__:
+        source = repeats.traced if name == "python_bytes" else repeats.steady
+        deltas = [getattr(r.growth, name) for r in source]
+        if deltas and None not in deltas:
+            slopes[name] = slope(deltas, floor_of(repeats.null, name))
+    return slopes
+
+
+def grows_always(steady: Sequence[RepeatRecord], null: Growth, name: str, noise: float) -> bool:
+    """Whether a signal grew beyond noise on every repeat."""
+    floor = floor_of(null, name)
+    deltas = [getattr(r.growth, name) for r in steady]
+    if not deltas or any(d is None or d - floor <= noise for d in deltas):
+        return False
+    return name in EXACT or not falls([d - floor for d in deltas])
+
+
+def still_undecided(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds) -> bool:
+    """Whether some signal grew on some repeats, but not on all: more repeats may tell."""
+    for name, noise in noises(limits).items():
+        grown = share_grown(steady, null, name, noise)
+        if 0 < grown < 1:
+            return True
+        if grown == 1 and not grows_always(steady, null, name, noise):
+            return True
+    return False
+
+
+def grows_never(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds) -> bool:
+    """Whether no signal grew on any repeat."""
+    return all(
+        share_grown(steady, null, name, noise) == 0 for name, noise in noises(limits).items()
+    )
+
+
+def noise_of(name: str, limits: Thresholds) -> float:
+    """Growth per run of a signal that a single repeat cannot tell from none."""
+    return noises(limits)[name]
+
+
+def noises(limits: Thresholds) -> dict[str, float]:
+    return {**dict.fromkeys(EXACT, 0.0), "blocks": 0.0, "heap_bytes": limits.noise_heap_bytes}
+
+
+def share_grown(steady: Sequence[RepeatRecord], null: Growth, name: str, noise: float) -> float:
+    deltas = [d for d in (getattr(r.growth, name) for r in steady) if d is not None]
+    floor = floor_of(null, name)
+    return sum(d - floor > noise for d in deltas) / len(deltas) if deltas else 0.0
+
+
+def floor_of(null: Growth, name: str) -> float:
+    return max(0.0, getattr(null, name) or 0)
+
+
+def median_late(steady: Sequence[RepeatRecord]) -> Late:
+    """The late garbage of a typical repeat."""
+    if not steady:
+        return Late()
+    heap = [r.late.heap_bytes for r in steady if r.late.heap_bytes is not None]
+    return Late(
+        objects=round(statistics.median(r.late.objects for r in steady)),
+        heap_bytes=round(statistics.median(heap)) if heap else None,
+    )
+
+
+def without_imports(steady: Sequence[RepeatRecord]) -> Sequence[RepeatRecord]:
+    """The repeats in which no module was imported for the first time; all, where each did."""
+    plain = [record for record in steady if not record.module_count]
+    return plain or steady
