@@ -89,13 +89,13 @@ def worth_tracing(repeats: Repeats, limits: Thresholds) -> bool:
     return not stopped(repeats, ["blocks"], limits) and few_blocks_add_up(repeats, limits)
 
 
-def comes_and_goes(repeats: Repeats, limits: Thresholds) -> bool:
-    """Whether an exact signal or the C heap grew on some repeat, imports aside: it may do so
+def comes_and_goes(repeats: Repeats, limits: Thresholds, times: int = 1) -> bool:
+    """Whether an exact signal or the C heap grew on so many repeats, imports aside: it may do so
     again."""
     for name, noise in noises(limits).items():
         floor = floor_of(repeats.null, name)
         deltas = [(getattr(r.growth, name) or 0) - floor for r in without_imports(repeats.steady)]
-        if name != "blocks" and any(delta > noise for delta in deltas):
+        if name != "blocks" and sum(delta > noise for delta in deltas) >= times:
             return True
     return False
 

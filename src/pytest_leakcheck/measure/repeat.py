@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from pytest_leakcheck.judge.lasting import comes_and_goes, intermittent, worth_tracing
+from pytest_leakcheck.judge.lasting import comes_and_goes, worth_tracing
 from pytest_leakcheck.judge.repeats import Repeats, grows_never, still_undecided
 from pytest_leakcheck.judge.statistics import median_growth
 from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_explaining
@@ -248,7 +248,7 @@ class Repeater:
         if any(record.outcome != "passed" for record in steady):
             return found
         if not worth_explaining(found, settings.thresholds):
-            if intermittent(found, settings.thresholds):
+            if comes_and_goes(found, settings.thresholds, times=2):
                 return self._with_net(item, name, found, nextitem)
             self._evidence.look_at_garbage(item, name, steady, nextitem)
             return found
