@@ -8,6 +8,7 @@ def filled():
     sheet = book.create_sheet()
     for i in range(20):
         sheet.append([i, "x" * 20])
+    sheet.close()
     return book
 
 
