@@ -93,6 +93,8 @@ def test_runs_lists_them_and_survives_a_damaged_one(
         (["report", "nowhere"], "There is no run called nowhere"),
         (["show", "before", "no such test"], "has no test or fingerprint no such test."),
         (["show", "before", "test_store"], "is part of 40 test names"),
+        (["bisect", "nowhere", "test_store"], "There is no run called nowhere"),
+        (["bisect", "before", "test_store"], "is part of 40 test names"),
         (["runs", "--root", "empty"], "There is no run in empty: make one with pytest"),
         (["report", "before", "--out", "file/x.html"], "cannot be written"),
     ],
@@ -137,7 +139,7 @@ def test_a_missing_package_is_named(
     assert cli.main(["show", "before"]) == 0  # which needs no table
 
 
-@pytest.mark.parametrize("command", [[], ["compare"], ["report"], ["show"], ["runs"]])
+@pytest.mark.parametrize("command", [[], ["compare"], ["report"], ["show"], ["bisect"], ["runs"]])
 def test_every_command_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """--help ends well and says what it is for."""
     with pytest.raises(SystemExit) as ended:

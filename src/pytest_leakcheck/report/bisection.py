@@ -49,15 +49,13 @@ def _open_sentence(answer: Answer) -> str:
     name = visible(answer.nodeid)
     if not answer.after:
         return f"Which tests make {name} grow is open."
-    some = f"{plural(len(answer.after), 'test')} of {_everything(answer)}"
-    return f"{name} grows after {some}; fewer may do: {_listed(answer.after)}."
+    some = f"{len(answer.after):,} of {_everything(answer)}"
+    return f"{name} grows after {some}, and fewer may do: {_listed(answer.after)}."
 
 
 def _everything(answer: Answer) -> str:
-    where = f"before it in {visible(answer.worker)}"
-    if answer.earlier == 1:
-        return f"the one test {where}"
-    return f"all {plural(answer.earlier, 'test')} {where}"
+    tests = "the one test" if answer.earlier == 1 else f"the {answer.earlier:,} tests"
+    return f"{tests} before it in {visible(answer.worker)}"
 
 
 def _growth(probe: Probe) -> str:
@@ -97,20 +95,21 @@ def _listed(names: Sequence[str]) -> str:
 
 
 class ProgressLine:
-    """``step 5: after 12 earlier tests (3 done), about 40 s left``, on a terminal only."""
+    """``step 5: 3 of 12 earlier tests, about 40 s left``, on a terminal only."""
 
     def __init__(self, stream: TextIO, width: int) -> None:
         self._stream = stream if stream.isatty() else None
         self._width = width
-        self._head = self._left = ""
-        self._done = 0
+        self._step = self._earlier = self._done = 0
+        self._left = ""
 
     def begin(self, step: int, earlier: int, seconds_left: float | None) -> None:
         """A process begins that runs so many tests first."""
-        tests = plural(earlier, "earlier test")
-        self._head = f"leakcheck: step {step}: after {tests}"
-        self._left = "" if seconds_left is None else f", about {duration(seconds_left)} left"
-        self._done = 0
+        self._step, self._earlier, self._done = step, earlier, 0
+        self._left = ""
+        if seconds_left is not None:
+            left = max(1, round(seconds_left))
+            self._left = f", about {f'{left} s' if left < 60 else duration(left)} left"
         self._show()
 
     def test_ended(self) -> None:
@@ -123,8 +122,11 @@ class ProgressLine:
         self._write("")
 
     def _show(self) -> None:
-        done = f" ({self._done:,} done)" if self._done else ""
-        self._write(shorten(f"{self._head}{done}{self._left}", self._width - 1))
+        tests = plural(self._earlier, "earlier test")
+        what = f"{self._done:,} of {tests}"
+        if self._done >= self._earlier:
+            what = f"repeats after {tests}" if self._earlier else "repeats alone"
+        self._write(shorten(f"leakcheck: step {self._step}: {what}{self._left}", self._width - 1))
 
     def _write(self, text: str) -> None:
         if self._stream is not None:
