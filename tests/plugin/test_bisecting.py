@@ -120,7 +120,8 @@ def test_two_tests_of_two_files_that_arm_it_together(measured: Path) -> None:
 def test_growth_by_itself_and_no_growth_at_all(measured: Path) -> None:
     """One process tells, or two."""
     _, lines, _ = bisect(measured, "test_m")
-    assert lines[0].startswith("test_three.py::test_m grows by itself: +1 object"), lines
+    assert lines[0].startswith("test_three.py::test_m grows by itself: +"), lines
+    assert "+1 object" in lines[0]
     assert lines[-1] == "(1 fresh process)"
     _, lines, _ = bisect(measured, "test_j")
     assert lines == [
