@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -306,3 +307,74 @@ def test_a_forked_child_does_not_confirm(tmp_path: Path) -> None:
     assert test.verdict == "leak"
     steady = [r for r in result.run.repeats[test.nodeid] if r.phase == "steady"]
     assert [r.number for r in steady] == list(range(len(steady)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors and threads are read from /proc")
+def test_what_tests_that_fail_leave_open_for_good_is_told(tmp_path: Path) -> None:
+    """No more than stays: what a traceback or a cycle holds goes with it, wider fixtures' too."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import os, threading
+                import pytest
+
+                LEFT = []
+                stop = threading.Event()
+
+                @pytest.fixture(scope="module")
+                def pipe():
+                    ends = os.pipe()
+                    yield
+                    os.close(ends[0])
+                    os.close(ends[1])
+
+                def test_leaves_a_file_open(pipe):
+                    LEFT.append(os.open(os.devnull, os.O_RDONLY))
+                    assert not LEFT
+
+                @pytest.mark.xfail
+                def test_leaves_two_and_a_thread():
+                    LEFT.extend(os.pipe())
+                    threading.Thread(target=stop.wait, daemon=True).start()
+                    raise ValueError
+
+                def test_its_traceback_holds_a_file():
+                    file = open(os.devnull)
+                    assert file.closed
+
+                def test_a_cycle_holds_a_file():
+                    cycle = [open(os.devnull)]
+                    cycle.append(cycle)
+                    assert cycle[0].closed
+
+                def test_another_test_closes_it():
+                    LEFT.append(os.open(os.devnull, os.O_RDONLY))
+                    assert not LEFT
+
+                def test_closes_it():
+                    os.close(LEFT.pop())
+            """
+        },
+    )
+    result = suites.leakcheck_in(
+        tmp_path, "--leakcheck-depth=sweep", "-p", "no:unraisableexception"
+    )
+    verdicts = result.verdicts()
+    told = {
+        nodeid.rpartition("::")[2]: verdict.reason.partition("; ")[2]
+        for nodeid, verdict in verdicts.items()
+        if verdict.verdict == "not judged"
+    }
+    assert told == {
+        "test_leaves_a_file_open": (
+            "1 more file descriptor than before it stayed until its process ended"
+        ),
+        "test_leaves_two_and_a_thread": (
+            "2 more file descriptors and 1 more thread than before it stayed until its process "
+            "ended"
+        ),
+        "test_its_traceback_holds_a_file": "",
+        "test_a_cycle_holds_a_file": "",
+        "test_another_test_closes_it": "",
+    }

@@ -12,6 +12,7 @@ import msgspec
 
 from pytest_leakcheck.journal import Run
 from pytest_leakcheck.judge.repeats import Repeats, median_late
+from pytest_leakcheck.judge.leftovers import left_open
 from pytest_leakcheck.judge.statistics import median_growth, slope
 from pytest_leakcheck.judge.suspects import DISTURBED, Floor, reasons, sweep_floor
 from pytest_leakcheck.judge.verdict import judge_repeats
@@ -47,6 +48,10 @@ def judge_run(run: Run) -> JudgedRun:
     tests: dict[str, TestVerdict] = {}
     for record in run.tests:
         tests[record.nodeid] = _judge_test(run, record, floor, repeated, limits)
+    for nodeid, left in left_open(run, _NOT_RUN).items():
+        test = tests[nodeid]
+        if test.verdict == "not judged":
+            tests[nodeid] = msgspec.structs.replace(test, reason=f"{test.reason}; {left}")
     for nodeid, verdict in repeated.items():
         if nodeid not in tests:  # a wider fixture, judged in its own name
             tests[nodeid] = verdict
