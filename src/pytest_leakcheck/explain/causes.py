@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from time import perf_counter as _perf_counter
 from typing import Any
 
@@ -21,6 +21,8 @@ from .heads import Head, heads_of
 from .holders import NOT_FOUND, find_holders
 from .mocks import merge_mock_calls
 from .paths import Path, fingerprint, fold, holder_line, steps_of
+from .sighting import sight
+from .status import BORN
 from .subgraph import Subgraph
 
 __all__ = ["ContainerWatch", "explain_survivors", "watch_containers"]
@@ -39,6 +41,7 @@ def explain_survivors(
     *,
     ignore: Collection[int] = (),
     versions: Mapping[str, str] | None = None,
+    known: Sequence[catalogue.Known] | None = None,
     clock: Callable[[], float] = _perf_counter,
     budget_s: float = 5.0,
 ) -> list[Cause]:
@@ -48,6 +51,7 @@ def explain_survivors(
         survivors: objects born in one run and alive after it; unfreeze the heap first.
         ignore: ids of the caller's containers that hold survivors.
         versions: installed distributions, for what is known of which version.
+        known: the catalogue to look them up in (default: the project's own).
         clock: seconds; only differences count.
         budget_s: after this the search for further holders ends.
 
@@ -55,7 +59,10 @@ def explain_survivors(
     """
     if not survivors:
         return []
-    return _Explanation(survivors, ignore, versions or {}, clock, clock() + budget_s).causes()
+    explanation = _Explanation(survivors, ignore, clock, clock() + budget_s)
+    explanation.versions = versions or {}
+    explanation.known = known
+    return explanation.causes()
 
 
 class _Explanation:
@@ -65,12 +72,12 @@ class _Explanation:
         self,
         survivors: list[Live],
         ignore: Collection[int],
-        versions: Mapping[str, str],
         clock: Callable[[], float],
         deadline: float,
     ) -> None:
         self.survivors = survivors
-        self.versions = versions
+        self.versions: Mapping[str, str] = {}
+        self.known: Sequence[catalogue.Known] | None = None
         self.clock, self.deadline = clock, deadline
         self.graph = LiveGraph()
         self.subgraph: Subgraph = self.graph.subgraph(survivors)
@@ -210,13 +217,14 @@ class _Explanation:
         root = path.root if path is not None else NOT_FOUND
         hops = fold(path.hops) if path is not None else []
         line = holder_line(root.name, hops)
-        known = catalogue.match(line, name, "held", self.versions)
+        sighting = sight(path.chain if path is not None else [], node)
+        known = catalogue.match(line, name, "held", self.versions, sighting, self.known)
         return Cause(
             fingerprint=fingerprint(root.name, [hop.generic for hop in hops], name),
             kind="held",
             head=name,
             holder=line,
-            steps=steps_of(self.graph, path) if path is not None else [],
+            steps=steps_of(self.graph, path, BORN) if path is not None else [],
             contents=largest(node, owned, self.graph.sizes),
             label=self.graph.label(node),
             known=known.id if known else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from gc import get_objects as _get_objects
 from gc import get_referents as _get_referents
 from gc import is_tracked as _is_tracked
@@ -24,6 +24,8 @@ from .anatomy import Live, has_limit, is_module, type_name
 from .graph import HARNESS, Hop, LiveGraph
 from .holders import find_holders
 from .paths import Path, fingerprint, fold, holder_line, steps_of
+from .sighting import sight
+from .status import ADDED
 
 _CHUNK = 5_000
 _AT_MOST = 24
@@ -93,6 +95,7 @@ class ContainerWatch:
         min_rounds: int = 2,
         *,
         versions: Mapping[str, str] | None = None,
+        known: Sequence[catalogue.Known] | None = None,
         clock: Callable[[], float] = _perf_counter,
         budget_s: float = 5.0,
     ) -> list[Cause]:
@@ -102,8 +105,8 @@ class ContainerWatch:
         """
         if self._rounds < min_rounds or not self._growing:
             return []
-        found = _Found(self._growing)
-        return found.causes(versions or {}, clock, budget_s)
+        found = _Found(self._growing, versions or {}, known)
+        return found.causes(clock, budget_s)
 
 
 def _containers() -> Iterator[tuple[Live, int]]:
@@ -155,8 +158,14 @@ def _kind_of(cls: type) -> _Kind | None:
 class _Found:
     """The grown containers themselves, for the length of one explanation."""
 
-    def __init__(self, growing: Mapping[int, list[int]]) -> None:
+    def __init__(
+        self,
+        growing: Mapping[int, list[int]],
+        versions: Mapping[str, str],
+        known: Sequence[catalogue.Known] | None,
+    ) -> None:
         self.graph = LiveGraph()
+        self.versions, self.known = versions, known
         self.objects: list[Live] = []
         self.per_run: list[float] = []
         for o, _ in _containers():
@@ -169,39 +178,38 @@ class _Found:
         self.objects = [self.objects[n] for n in order]
         self.per_run = [self.per_run[n] for n in order]
 
-    def causes(
-        self, versions: Mapping[str, str], clock: Callable[[], float], budget_s: float
-    ) -> list[Cause]:
+    def causes(self, clock: Callable[[], float], budget_s: float) -> list[Cause]:
         ignore = {id(self.objects)}
         groups = [[o] for o in self.objects]
         ignore |= {id(groups), *map(id, groups)}
         paths = find_holders(self.graph, groups, ignore, clock=clock, budget_s=budget_s)
         causes = [
-            self._cause(number, path, versions)
+            self._cause(number, path)
             for number, path in enumerate(paths)
             if path is not None and not _is_harness(path)
         ]
         return sorted(causes, key=lambda c: (-c.python_bytes, c.holder, c.head))
 
-    def _cause(self, number: int, path: Path, versions: Mapping[str, str]) -> Cause:
+    def _cause(self, number: int, path: Path) -> Cause:
         container, per_run = self.objects[number], self.per_run[number]
         newest = _newest(container, max(1, round(per_run)))
         head, label = _commonest(newest)
+        sample = next((item[-1] for item in newest if type_name(item[-1]) == head), None)
         hops = _open_ended(fold(path.hops))
         line = holder_line(path.root.name, hops)
-        known = catalogue.match(line, head, "container", versions)
+        sighting = sight(path.chain, sample)
+        known = catalogue.match(line, head, "container", self.versions, sighting, self.known)
         kind = _kind_of(type(container))
         slot = _SLOT_BYTES[kind.name] if kind is not None else 0
         each = [sum(self.graph.sizes.of(o) for o in item) + slot for item in newest]
         item_bytes = sum(each) / len(each) if each else slot
-        steps = steps_of(self.graph, path)
-        steps.append(Step(edge="[*]", generic="[*]", type=head, label=label, suspect=True))
+        item = Step(edge="[*]", generic="[*]", type=head, label=label, status="stuck", reason=ADDED)
         return Cause(
             fingerprint=fingerprint(path.root.name, [hop.generic for hop in hops], head),
             kind="container",
             head=head,
             holder=line,
-            steps=steps,
+            steps=steps_of(self.graph, path, item=item),
             per_run=per_run,
             python_bytes=round(item_bytes * per_run),
             label=label,

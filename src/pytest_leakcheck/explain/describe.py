@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import _io
 import _socket
+import sys
 import types
 from collections.abc import Callable
 from typing import TypeAlias
 
 from .anatomy import (
     Live,
+    class_dict,
     class_name,
     instance_dict,
     is_one_of,
+    module_dict,
     module_name,
     mro_of,
     plain,
@@ -57,9 +60,24 @@ def label(o: Live) -> str:
     return _registered(_LABELS, o)
 
 
+def kind(o: Live) -> str:
+    """What the object is, where it has a name of its own; else an empty string. O(1)."""
+    cls = type(o)
+    if issubclass(cls, type):
+        return "class"
+    if issubclass(cls, types.ModuleType):
+        return "module"
+    return "function" if cls is types.FunctionType else ""
+
+
 def stuck(o: Live) -> str:
     """Why the object should not be alive any more, or an empty string. O(1)."""
     return _registered(_STUCK, o)
+
+
+def expected(o: Live) -> str:
+    """Why the object lives as long as the process, or an empty string. O(1)."""
+    return _registered(_EXPECTED, o)
 
 
 def _registered(registry: dict[str, Describer], o: Live) -> str:
@@ -165,6 +183,25 @@ def _partial(o: Live) -> str:
     return label(_stored(o, "func"))
 
 
+def _cache(o: Live) -> str:
+    """The cached function, whether each instance's ``self`` is among the keys, and the limit."""
+    function = _stored(o, "__wrapped__")
+    name = plain(_raw_function_name(function)) if type(function) is types.FunctionType else "?"
+    owner, _, own = name.rpartition(".<locals>.")[2].rpartition(".")
+    where = "on a method" if owner and not _is_static(function, owner, own) else "on a function"
+    limit = type(o).cache_info(o).maxsize
+    return f"{name.rpartition('.<locals>.')[2]}, {where}, {limit or 'no'} limit"
+
+
+def _is_static(function: Live, owner: str, name: str) -> bool:
+    """Whether a class of a module has the function as a static method."""
+    module = sys.modules.get(plain(_raw_function_module(function)))
+    cls: Live = dict.get(module_dict(module), owner) if module is not None else None
+    if not issubclass(type(cls), type):
+        return False
+    return type(class_dict(cls).get(name)) is staticmethod
+
+
 def _task(o: Live) -> str:
     coroutine = type(o).__dict__.get("_coro")
     if type(coroutine) is not types.GetSetDescriptorType:
@@ -190,6 +227,7 @@ _LABELS: dict[str, Describer] = {
     "logging.Handler": _handler,
     "logging.Logger": _named("name"),
     "functools.partial": _partial,
+    "functools._lru_cache_wrapper": _cache,
     "_asyncio.Task": _task,
     "chromadb.config.System": _chroma,
 }
@@ -266,4 +304,18 @@ _STUCK: dict[str, Describer] = {
     "_asyncio.Future": _finished_task,
     "concurrent.futures.thread.ThreadPoolExecutor": _flag("_shutdown", True, "shut down executor"),
     "logging.Handler": _flag("_closed", True, "closed logging handler"),
+}
+
+
+# --- what lives as long as the process -----------------------------------------------------------
+
+
+def _always(reason: str) -> Describer:
+    return lambda _: reason
+
+
+_EXPECTED: dict[str, Describer] = {
+    "logging.Logger": _always("logging keeps its loggers"),
+    "logging.Manager": _always("logging keeps its loggers"),
+    "threading._MainThread": _always("the main thread"),
 }

@@ -10,9 +10,10 @@ import sys
 import types
 from sys import _current_frames
 from sys import getrefcount as _getrefcount
+from threading import _active  # type: ignore[attr-defined]
 from typing import Any
 
-from .anatomy import Live, plain
+from .anatomy import Live, attribute, plain
 
 _raw_locals = types.FrameType.__dict__["f_locals"].__get__
 _raw_code = types.FrameType.__dict__["f_code"].__get__
@@ -65,6 +66,33 @@ def _find(items: list[tuple[Any, Any]], target: Live) -> str | None:
         if value is target:
             return plain(name)
     return None
+
+
+def thread_of(frame: types.FrameType) -> int:
+    """The identifier of the thread on whose stack a frame is; 0 for none. O(stack depth)."""
+    at: types.FrameType | None = None
+    stacks = _current_frames()
+    try:
+        for ident, top in stacks.items():
+            at = top
+            while at is not None and at is not frame:
+                at = _raw_back(at)
+            if at is frame:
+                return ident
+        return 0
+    finally:
+        del at, stacks
+
+
+def told(frame: types.FrameType, ident: int) -> str:
+    """``frame of thread worker-3 (queue.get)``: a running frame for people. O(1)."""
+    return f"frame of thread {_thread_name(ident)} ({function_name(frame)})"
+
+
+def _thread_name(ident: int) -> str:
+    thread = _active.get(ident)
+    name = attribute(thread, "_name", make=True) if thread is not None else None
+    return plain(name) if name is not None else str(ident)
 
 
 def running() -> list[types.FrameType]:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import types
 from gc import get_referrers as _get_referrers
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from . import describe, inline, roots
+from . import describe, frames, inline, roots
 from .anatomy import Live, Sizes, class_name, is_extension_type, package_of, referents, type_name
 from .chains import name_chain
+from .status import Status
 from .subgraph import Subgraph, survey
 
 #: An opaque node: a live object, or a name in the tests' language.
 Node: TypeAlias = Any
-Status: TypeAlias = Literal["expected", "stuck", "unknown"]
+
+#: What :meth:`ObjectGraph.kind` may say; a step of such a kind is known by its own name.
+KINDS = frozenset({"module", "class", "function"})
 
 #: Rank of a root that is no more than the end of sight.
 OUT_OF_SIGHT = 9
@@ -34,6 +37,16 @@ class Root(NamedTuple):
     status: Status = "expected"
     rank: int = 0
     """Decides between equally short paths; lower is preferred."""
+    reason: str = ""
+    """Why it is expected to live."""
+    told: str = ""
+    """What to call it in this run's path, where that says more than the name, which is the same in
+    every run: a thread's name."""
+    edge: str = ""
+    """The reference from it to the path's first object, where it is itself no object that the
+    collector sees: the name of a local variable."""
+    thread: int = 0
+    """Identifier of the thread on whose stack it is."""
 
 
 class Hop(NamedTuple):
@@ -54,6 +67,9 @@ class ObjectGraph(Protocol):
 
     def type_name(self, node: Node) -> str:
         """Qualified name of the node's type, or of the module or class that it is."""
+
+    def kind(self, node: Node) -> str:
+        """One of :data:`KINDS` for what has a name of its own, or an empty string."""
 
     def label(self, node: Node) -> str:
         """What tells the node apart for a person, or an empty string."""
@@ -85,6 +101,9 @@ class ObjectGraph(Protocol):
     def hops(self, chain: list[Node]) -> list[Hop]:
         """The chain of nodes from a root to a head as named, merged steps, the root's left out."""
 
+
+#: Why a module is expected.
+LOADED = "a loaded module"
 
 #: Packages of the harness. What they hold is charged to pytest, by name.
 HARNESS = frozenset({"_pytest", "pytest", "pluggy", "xdist", "execnet"})
@@ -128,16 +147,25 @@ class LiveGraph:
         name = self._modules.get(id(node))
         return name if name is not None else type_name(node)
 
+    def kind(self, node: Live) -> str:
+        """Module (also by its namespace), class or function. O(1)."""
+        return "module" if id(node) in self._modules else describe.kind(node)
+
     def label(self, node: Live) -> str:
         """See :func:`describe.label`."""
         return describe.label(node)
 
     def status(self, node: Live) -> tuple[Status, str]:
-        """See :func:`describe.state`; modules, classes and functions of a module are expected."""
+        """What the object says about itself: see :func:`describe.stuck` and ``expected``."""
+        if id(node) in self._modules:
+            return "expected", LOADED
         if roots.qualified_name(node) is not None:
-            return "expected", ""
+            return "expected", f"a {describe.kind(node) or 'function'} of a module"
         reason = describe.stuck(node)
-        return ("stuck", reason) if reason else ("unknown", "")
+        if reason:
+            return "stuck", reason
+        reason = describe.expected(node)
+        return ("expected", reason) if reason else ("unknown", "")
 
     def subgraph(self, nodes: list[Live]) -> Subgraph:
         """O(references of the nodes)."""
@@ -177,16 +205,19 @@ class LiveGraph:
         """Modules of ``sys.modules``, and what is reached by its own qualified name. O(1)."""
         name = self._modules.get(id(node))
         if name is not None:
-            return Root(name, rank=roots.module_rank(name))
-        qualified = roots.qualified_name(roots.class_of_namespace(node) or node)
+            return Root(name, rank=roots.module_rank(name), reason=LOADED)
+        owner = roots.class_of_namespace(node) or node
+        qualified = roots.qualified_name(owner)
         if qualified is not None:
-            return Root(qualified)
+            return Root(qualified, reason=f"a {describe.kind(owner) or 'function'} of a module")
         if type(node) is types.FrameType and roots.is_running(node):
-            return Root("stack", "unknown", rank=8)
+            ident = frames.thread_of(node)
+            told = frames.told(node, ident)
+            return Root("stack", rank=8, reason=roots.RUNNING, told=told, thread=ident)
         if issubclass(type(node), types.ModuleType):
             return Root(describe.label(node), "unknown", rank=5)
         fixture = roots.fixture_name(node)
-        return None if fixture is None else Root(fixture, rank=2)
+        return None if fixture is None else Root(fixture, *roots.fixture_status(node))
 
     def toll(self, node: Live) -> int:
         """Frames and the harness are asked last; this package's own objects never."""
@@ -212,8 +243,10 @@ class LiveGraph:
         """A local variable of a running function, thread-local data, a context, or C. O(stack)."""
         if self._tops is None:
             self._tops = roots.Tops()
-        name, seen = self._tops.name(node)
-        return Root(name, "unknown", rank=8 if seen else OUT_OF_SIGHT)
+        top = self._tops.name(node)
+        status: Status = "expected" if top.reason else "unknown"
+        rank = 8 if top.seen else OUT_OF_SIGHT
+        return Root(top.name, status, rank, *top[2:])
 
     def entries(self) -> list[Live]:
         """The modules of ``sys.modules``, the harness's last."""

@@ -6,9 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from pytest_leakcheck.records import Step
 
-from .graph import Hop, Node, ObjectGraph, Root
+from .graph import KINDS, Hop, Node, ObjectGraph, Root
+from .status import propagate
 
 #: Longest run of steps that is recognised as one that repeats (tree and list nodes).
 _PERIOD = 3
@@ -89,33 +92,50 @@ def fingerprint(root: str, generics: Sequence[str], head: str) -> str:
     ]
 
 
-def steps_of(graph: ObjectGraph, path: Path) -> list[Step]:
-    """The path as records; the edges between what is expected to live and the head are suspect.
+def steps_of(
+    graph: ObjectGraph, path: Path, born: str = "", item: Step | None = None
+) -> list[Step]:
+    """The path as records, each object with its status and the reason for it.
 
-    Everything above an expected object is expected too; everything below a stuck one is stuck.
+    Args:
+        born: why the head is stuck, where it is known to be: the run that was measured made it.
+        item: one more step below the head, stuck for its own reason: what a container gains.
     """
-    hops = fold(path.hops)
-    status = [path.root.status, *(graph.status(hop.node)[0] for hop in hops)]
-    reasons = ["", *(graph.status(hop.node)[1] for hop in hops)]
-    expected = max((i for i, s in enumerate(status) if s == "expected"), default=-1)
-    stuck = min((i for i, s in enumerate(status) if s == "stuck"), default=len(hops))
-    stuck = max(stuck, expected + 1)
-    steps = [Step(edge="", generic=path.root.name, type=path.root.name, status=path.root.status)]
-    for position, hop in enumerate(hops, start=1):
-        state = status[position]
-        if position <= expected:
-            state = "expected"
-        elif position >= stuck and stuck < len(hops):
-            state = "stuck"
-        steps.append(
-            Step(
-                edge=hop.edge,
-                generic=hop.generic,
-                type=graph.type_name(hop.node),
-                label=graph.label(hop.node),
-                status=state,
-                reason=reasons[position] if state == "stuck" else "",
-                suspect=expected < position <= stuck,
-            )
-        )
-    return steps
+    root, hops = path.root, fold(path.hops)
+    own = [(root.status, root.reason)]
+    steps = [Step(edge="", generic=root.name, type=root.told or root.name)]
+    kind = graph.kind(path.chain[0])
+    if root.edge:
+        steps.append(_step(graph, Hop(path.chain[0], root.edge, root.edge)))
+        own.append(graph.status(path.chain[0]))
+    elif kind and not root.told:
+        steps[0] = msgspec.structs.replace(steps[0], type=kind, label=root.name)
+    for hop in hops:
+        steps.append(_step(graph, hop))
+        own.append(graph.status(hop.node))
+    if born and own[-1][0] != "stuck":
+        own[-1] = ("stuck", born)
+    if item is not None:
+        steps.append(item)
+        own.append((item.status, item.reason))
+    states = propagate(own, [_name(step) for step in steps])
+    return [
+        msgspec.structs.replace(step, status=s.status, reason=s.reason, suspect=s.suspect)
+        for step, s in zip(steps, states, strict=True)
+    ]
+
+
+def _step(graph: ObjectGraph, hop: Hop) -> Step:
+    return Step(
+        edge=hop.edge,
+        generic=hop.generic,
+        type=graph.kind(hop.node) or graph.type_name(hop.node),
+        label=graph.label(hop.node),
+    )
+
+
+def _name(step: Step) -> str:
+    """A short name for another step's reason: the last part of what the object is."""
+    if step.type in KINDS:
+        return f"the {step.type} {step.label.rpartition('.')[2]}"
+    return f"the {step.type.rpartition('.')[2]}"

@@ -6,9 +6,9 @@ import contextvars
 import sys
 import types
 from gc import get_objects as _get_objects
-from typing import Any
+from typing import Any, NamedTuple
 
-from . import describe, frames
+from . import describe, frames, interpreter
 from .anatomy import (
     LRU,
     Live,
@@ -18,11 +18,13 @@ from .anatomy import (
     is_one_of,
     module_dict,
     module_name,
+    mro_of,
     namespace_of_class,
     plain,
     raw_class_attribute,
     type_name,
 )
+from .status import Status
 
 _raw_function_module = types.FunctionType.__dict__["__module__"].__get__
 _raw_function_name = types.FunctionType.__dict__["__qualname__"].__get__
@@ -153,12 +155,53 @@ def fixture_name(node: Live) -> str | None:
     return f"fixture {node.argname} ({node.scope}, {place})"
 
 
+def fixture_status(node: Live) -> tuple[Status, int, str]:
+    """Status, rank and reason of a fixture whose value is alive. O(1)."""
+    if node.scope == "function":
+        return "unknown", 2, ""
+    return "expected", 2, f"a {node.scope} fixture that is still up"
+
+
+def replaced(o: Live) -> str:
+    """Why a class, or the class of an instance, is stale: its module has another of that name.
+
+    Empty where one of the two is derived from the other, as decorators and mocks do it. O(depth).
+    """
+    cls = o if issubclass(type(o), type) else type(o)
+    module, name = _class_place(cls)
+    found = _resolve(module, name)
+    if not issubclass(type(found), type) or found is cls:
+        return ""
+    if is_one_of(found, mro_of(cls)) or is_one_of(cls, mro_of(found)):
+        return ""
+    what = "" if cls is o else "an instance of a class that was "
+    return f"{what}replaced: {module} has another class of that name"
+
+
 def is_running(frame: types.FrameType) -> bool:
     """Whether the frame is on the stack of a thread. O(stack)."""
     return any(other is frame for other in frames.running())
 
 
 _CALLABLES = (types.FunctionType, types.MethodType)
+
+
+#: Why a frame on a stack is expected.
+RUNNING = "the call is still running"
+
+
+class Top(NamedTuple):
+    """A name for what the collector sees no reference to."""
+
+    name: str
+    seen: bool = False
+    """Whether the name says where it is held."""
+    reason: str = ""
+    """Why it is expected to live."""
+    told: str = ""
+    """See :class:`graph.Root` for these three."""
+    edge: str = ""
+    thread: int = 0
 
 
 class Tops:
@@ -171,23 +214,27 @@ class Tops:
     def __init__(self) -> None:
         self._locals: dict[int, ThreadLocal] | None = None
 
-    def name(self, node: Live) -> tuple[str, bool]:
+    def name(self, node: Live) -> Top:
         """What to call the node as a root, and whether that says where it is held.
 
         O(stack), O(heap) once for a plain dict.
         """
         held = _running_local(node)
         if held is not None:
-            return held, True
+            return held
         if type(node) is contextvars.Context:
-            return "contextvars.Context", True
+            return Top("contextvars.Context", True, "the context of a running thread")
         if type(node) is dict:
             local = self.local_of(node, look=True)
             if local is not None:
-                return f"thread-local {_place_of(local)}", True
+                name = f"thread-local {_place_of(local)}"
+                return Top(name, True, "data of a running thread")
+        known = interpreter.place(node)
+        if known:
+            return Top(known, True, "it runs", "the interpreter", known)
         callable_type = issubclass(type(node), type) or is_one_of(type(node), _CALLABLES)
         what = describe.label(node) if callable_type else type_name(node)
-        return f"({what} held from C)", False
+        return Top(f"({what} held from C)", told="compiled code", edge="(C reference)")
 
     def local_of(self, node: Live, *, look: bool = False) -> ThreadLocal | None:
         """The thread-local object whose data of this thread the dict is. O(heap) once."""
@@ -200,11 +247,15 @@ class Tops:
         return self._locals.get(id(node))
 
 
-def _running_local(node: Live) -> str | None:
+def _running_local(node: Live) -> Top | None:
     for frame in frames.running():
         name = frames.local_name(frame, node)
         if name is not None:
-            return f"stack → local {name} in {frames.function_name(frame)}"
+            function = frames.function_name(frame)
+            ident = frames.thread_of(frame)
+            told = frames.told(frame, ident)
+            line = f"stack → local {name} in {function}"
+            return Top(line, True, RUNNING, told, f"local {name}", ident)
     return None
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from pytest_leakcheck.explain.graph import NEVER, Hop, Root, Status
+from pytest_leakcheck.explain.graph import NEVER, Hop, Root
+from pytest_leakcheck.explain.status import Status
 from pytest_leakcheck.explain.subgraph import Subgraph
 
 __all__ = ["NEVER", "Graph", "graph", "loose", "root"]
@@ -90,6 +91,9 @@ class Graph:
 
     def type_name(self, node: Thing) -> str:
         return node.type
+
+    def kind(self, node: Thing) -> str:
+        return ""
 
     def label(self, node: Thing) -> str:
         return node.name if node.name != node.type else ""

@@ -24,6 +24,13 @@ def left_by(action: Callable[[], object], *, warm_ups: int = 2) -> list[Any]:
         gc.unfreeze()
 
 
+def kept_by(action: Callable[[], object]) -> list[Any]:
+    """What one run of the action leaves and the next run does not replace."""
+    first = set(map(id, left_by(action)))
+    second = set(map(id, left_by(action, warm_ups=0)))
+    return [o for o in gc.get_objects() if id(o) in first - second]
+
+
 def causes_of(action: Callable[[], object], **options: Any) -> list[Cause]:
     """What a steady run of the action leaves, explained."""
     survivors = left_by(action)
