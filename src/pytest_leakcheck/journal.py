@@ -30,10 +30,12 @@ from pytest_leakcheck.records import (
     JournalRecord,
     LedgerRecord,
     RepeatRecord,
+    ResourceRecord,
     RunInfo,
     SkipRecord,
     StartRecord,
     TestRecord,
+    WatchRecord,
 )
 
 DEFAULT_ROOT = ".leakcheck"
@@ -171,6 +173,8 @@ class Run:
     causes: dict[str, list[CauseRecord]] = field(default_factory=dict)
     cycles: dict[str, list[CycleRecord]] = field(default_factory=dict)
     captures: dict[str, list[CaptureRecord]] = field(default_factory=dict)
+    resources: dict[str, list[ResourceRecord]] = field(default_factory=dict)
+    watched: dict[str, WatchRecord] = field(default_factory=dict)
     skips: dict[str, SkipRecord] = field(default_factory=dict)
     assigned: dict[str, AssignRecord] = field(default_factory=dict)
     calibrations: list[CalibrationRecord] = field(default_factory=list)
@@ -316,6 +320,10 @@ def _sort_in_evidence(run: Run, record: JournalRecord) -> None:
             run.cycles.setdefault(record.nodeid, []).append(record)
         case CaptureRecord():
             run.captures.setdefault(record.nodeid, []).append(record)
+        case ResourceRecord():
+            run.resources.setdefault(record.nodeid, []).append(record)
+        case WatchRecord():
+            run.watched[record.nodeid] = record
         case SkipRecord():
             run.skips[record.nodeid] = record
         case CalibrationRecord():

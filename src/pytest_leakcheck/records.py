@@ -125,6 +125,8 @@ class Site(Part, frozen=True):
     """Allocations that stayed, per run."""
     native: bool = False
     """A frame of C, C++ or Rust (``file`` may be a shared object)."""
+    library: str = ""
+    """Shared object of a native frame; of a Python frame, the one whose compiled code called it."""
     stack: list[str] = []
     """Callers, innermost first, as ``function (file:line)``."""
 
@@ -324,6 +326,45 @@ class CaptureRecord(Record, frozen=True, tag="capture"):
     """How many runs of the test the capture covers."""
 
 
+class ResourceRecord(Record, frozen=True, tag="resource"):
+    """Descriptors, threads or children that one run of a test opened and left open."""
+
+    nodeid: str
+    signal: Literal["fds", "threads", "children"]
+    what: str
+    """What they are, without a machine's paths or numbers: ``file chroma.sqlite3``, ``pipe``."""
+    count: float
+    """Per run."""
+    site: Site | None = None
+    """The innermost frame outside the standard library under which they were opened, with the
+    function of compiled code that did it; ``None`` where two runs did not agree on it."""
+
+
+class CompiledCall(Part, frozen=True):
+    """A function of compiled code, and a place in Python that called it."""
+
+    file: str
+    line: int
+    name: str
+    """Qualified as Python knows it: ``hiredis.Reader.gets``."""
+    library: str = ""
+    """Its shared object, without the folder of packages; empty where Python does not tell."""
+
+
+class WatchRecord(Record, frozen=True, tag="watch"):
+    """A run of a test in which every call was watched (``sys.setprofile``)."""
+
+    nodeid: str
+    calls: list[CompiledCall] = []
+    """Calls of compiled code outside the standard library."""
+    libraries: list[str] = []
+    """Extension modules loaded from outside the standard library, the harness's left out."""
+    heap: list[Site] = []
+    """Where C heap grew and was not given back, per run, largest first."""
+    python: list[Site] = []
+    """Where the Python memory that stayed was allocated (tracemalloc), largest first."""
+
+
 class SkipRecord(Record, frozen=True, tag="skip"):
     """A suspect that the confirming process could not judge."""
 
@@ -395,6 +436,8 @@ JournalRecord: TypeAlias = (
     | CauseRecord
     | CycleRecord
     | CaptureRecord
+    | ResourceRecord
+    | WatchRecord
     | SkipRecord
     | AssignRecord
     | CalibrationRecord
@@ -487,6 +530,8 @@ class CauseSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Growth per run that moves with it, of the best witness."""
     total: dict[str, float]
     """Signal → growth over one run of all its witnesses."""
+    opened: list[ResourceRecord] = []
+    """What a witness opens and leaves open; where this cause carries its growth."""
 
 
 class JudgedRun(msgspec.Struct, frozen=True, kw_only=True):

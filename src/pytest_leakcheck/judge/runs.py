@@ -11,8 +11,8 @@ from typing import Literal
 import msgspec
 
 from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.repeats import Repeats, median_late
 from pytest_leakcheck.judge.leftovers import left_open
+from pytest_leakcheck.judge.repeats import Repeats, median_late
 from pytest_leakcheck.judge.statistics import median_growth, slope
 from pytest_leakcheck.judge.suspects import DISTURBED, Floor, reasons, sweep_floor
 from pytest_leakcheck.judge.verdict import judge_repeats

@@ -21,7 +21,7 @@ from typing import Any
 
 from pytest_leakcheck.records import Site
 
-_PACKAGE = str(Path(__file__).resolve().parents[1])
+PACKAGE = str(Path(__file__).resolve().parents[1])
 _INSTALLED = tuple(
     sorted(
         {
@@ -37,7 +37,7 @@ _collect = gc.collect
 _blocks: Callable[[], int] = getattr(sys, "getallocatedblocks", lambda: 0)
 
 #: Frames that allocate on behalf of another: never the place that a person looks for.
-_MACHINERY = ("<frozen importlib", "/_pytest/", "/pluggy/", "/tracemalloc.py", _PACKAGE)
+MACHINERY = ("<frozen importlib", "/_pytest/", "/pluggy/", "/tracemalloc.py", PACKAGE)
 _MOST_SITES = 5
 #: A snapshot of more takes longer than it tells: minutes, after the import of a large library.
 _MOST_BLOCKS = 50_000
@@ -128,7 +128,7 @@ class PythonTrace:
             # tracemalloc has the innermost frame last.
             frames = tuple(reversed(tuple(trace.traceback)))
             # The harness's own buffers are nobody's growth.
-            if frames and frames[0].filename.startswith(_PACKAGE):
+            if frames and frames[0].filename.startswith(PACKAGE):
                 continue
             told = _told(frames)
             if told:
@@ -153,7 +153,7 @@ class PythonTrace:
 
 def _told(frames: tuple[Any, ...]) -> tuple[Any, ...]:
     """The frames without those that allocate on behalf of another."""
-    return tuple(f for f in frames if not any(part in f.filename for part in _MACHINERY))
+    return tuple(f for f in frames if not any(part in f.filename for part in MACHINERY))
 
 
 def memray_missing() -> str | None:

@@ -5,9 +5,10 @@ The explaining room is imported when the first suspect needs it: it costs 50 ms.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -15,6 +16,7 @@ from pytest_leakcheck.judge.verdict import RUNNERS
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
 from pytest_leakcheck.measure.environment import installed_packages
 from pytest_leakcheck.measure.retention import divide, settle_log_buffers
+from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary, alive_among
 from pytest_leakcheck.records import (
     CaptureRecord,
@@ -26,12 +28,27 @@ from pytest_leakcheck.records import (
     Outcome,
     Phase,
     RepeatRecord,
+    WatchRecord,
 )
 
 if TYPE_CHECKING:
     from pytest_leakcheck.settings import Settings
 
 Run = Callable[[pytest.Item, Any], Outcome]
+
+#: Identifier in the catalogue of what only compiled code holds.
+HELD_FROM_C = "held-from-c"
+
+#: A place that opens something is believed when so many runs agree on it.
+_WATCHED_RUNS = 2
+
+
+class Told(NamedTuple):
+    """What watched runs told; nothing where watching was refused."""
+
+    causes: Sequence[Cause] = ()
+    """The places that open what stays."""
+    watched: WatchRecord | None = None
 
 
 class Evidence:
@@ -154,6 +171,36 @@ class Evidence:
         else:
             self._write(EventRecord(slug="no-memray", sentence=refused, nodeid=name))
 
+    def watched(
+        self, item: pytest.Item, name: str, nextitem: Any, *, heap: bool, python: list[Any]
+    ) -> Told:
+        """Runs in which every call is watched: what was opened where, and by which code.
+
+        Args:
+            heap: whether C heap that stays is of interest.
+            python: sites of the Python memory that stays, to be recorded with it.
+        """
+        from pytest_leakcheck.measure.opened import agree, resource_causes, told_by
+        from pytest_leakcheck.measure.watching import Watch
+
+        probe = Probes(paced=False).heap if heap else None
+        watches = []
+        for _ in range(_WATCHED_RUNS):
+            watch = Watch(self._root, probe)
+            self._boundary.draw()
+            watch.run(partial(self._run, item, nextitem))
+            self._boundary.collect()
+            watches.append((watch, watch.left()))
+            if watch.refused is not None:
+                self._write(EventRecord(slug="not-watched", sentence=watch.refused, nodeid=name))
+                return Told()
+        resources = agree(name, [left for _, left in watches])
+        record = told_by(name, [watch for watch, _ in watches], self._root, python)
+        for resource in resources:
+            self._write(resource)
+        self._write(record)
+        return Told(causes=resource_causes(resources), watched=record)
+
     def look_at_garbage(
         self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
     ) -> None:
@@ -187,6 +234,6 @@ def _visible_first(causes: list[Cause]) -> list[Cause]:
     seen = [
         cause
         for cause in causes
-        if cause.known != "held-from-c" and not cause.holder.startswith(RUNNERS)
+        if cause.known != HELD_FROM_C and not cause.holder.startswith(RUNNERS)
     ]
     return seen or causes

@@ -18,12 +18,12 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.judge.lasting import comes_and_goes, worth_tracing
-from pytest_leakcheck.judge.repeats import Repeats, grows_never, still_undecided
+from pytest_leakcheck.judge.repeats import Repeats, grows_always, grows_never, still_undecided
 from pytest_leakcheck.judge.statistics import median_growth
 from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_explaining
 from pytest_leakcheck.measure.caches import clear_interpreter_caches
 from pytest_leakcheck.measure.calibration import calibrate
-from pytest_leakcheck.measure.evidence import Evidence
+from pytest_leakcheck.measure.evidence import HELD_FROM_C, Evidence
 from pytest_leakcheck.measure.rerun import NullItem, rerun, uses_wider_fixtures
 from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
 from pytest_leakcheck.measure.signals import Probes, given_back, growth
@@ -325,15 +325,31 @@ class Repeater:
             return found
         self._evidenced.add(told)
         traced = self._trace(item, name, found, nextitem)
+        found = replace(found, traced=traced)
+        if self._verdict(found) in ("settles", "late"):
+            return found
         sites = traced[-1].sites if traced else []
+        native = self._has_native_growth(found, traced)
+        # What only compiled code holds has a head, and no name for who holds it.
+        unseen = all(cause.known == HELD_FROM_C for cause in causes)
+        if unseen or self._grows_resources(found):
+            seen = self._evidence.watched(item, name, nextitem, heap=native, python=sites)
+            causes = causes or list(seen.causes)
+            found = replace(found, causes=causes)
         for cause in causes:
             self._write(CauseRecord(nodeid=name, cause=_with_sites(cause, sites, len(causes))))
-        if self._has_native_growth(found, traced):
+        if native or unseen:
             self._evidence.native(item, name, nextitem)
-        return replace(found, traced=traced)
+        return found
 
     def _verdict(self, found: Repeats) -> VerdictName:
         return judge_repeats(found, self._settings.thresholds).verdict
+
+    def _grows_resources(self, found: Repeats) -> bool:
+        return any(
+            grows_always(found.steady, self.null, name, 0.0)
+            for name in ("fds", "threads", "children")
+        )
 
     def _with_net(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Growth by inexact signals alone gets a look at several runs together."""
@@ -426,8 +442,9 @@ _unpacked = msgspec.msgpack.Decoder(RepeatRecord).decode
 
 
 def _with_sites(cause: Cause, sites: list[Any], among: int) -> Cause:
-    """Where the growth was allocated belongs to a cause only when there is one."""
-    return msgspec.structs.replace(cause, sites=sites) if among == 1 else cause
+    """Where the growth was allocated belongs to a cause only when there is one, and none has sites
+    of its own."""
+    return msgspec.structs.replace(cause, sites=sites) if among == 1 and not cause.sites else cause
 
 
 def _resources(found: Repeats) -> float:

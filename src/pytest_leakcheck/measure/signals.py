@@ -144,9 +144,9 @@ class Probes:
         self._rss = self._try("rss_bytes", self._linux_rss, "/proc/self/statm")
         self._peak = self._try("peak_bytes", self._linux_peak, "VmHWM, reset through clear_refs")
         self._heap = self._try("heap_bytes", _glibc_heap, "mallinfo2")
-        self._open_fds = self._try("fds", _linux_fds, "/proc/self/fd")
-        self._threads = self._try("threads", _linux_threads, "/proc/self/task")
-        self._children = self._try("children", _linux_children, "/proc/self/task/*/children")
+        self._open_fds = self._try("fds", linux_fds, "/proc/self/fd")
+        self._threads = self._try("threads", linux_threads, "/proc/self/task")
+        self._children = self._try("children", linux_children, "/proc/self/task/*/children")
 
     def _try(self, signal: str, make: Callable[[], Probe], source: str) -> Probe:
         try:
@@ -224,7 +224,7 @@ def _glibc_heap() -> Probe:
     return in_use
 
 
-def _linux_fds() -> Probe:
+def linux_fds() -> Probe:
     # Since Linux 6.2 the directory's size is the number of its entries; older kernels say 0.
     path, stat, listdir = "/proc/self/fd", os.stat, os.listdir
     if stat(path).st_size:
@@ -232,12 +232,12 @@ def _linux_fds() -> Probe:
     return lambda: len(listdir(path)) - 1  # listing opens one of its own
 
 
-def _linux_threads() -> Probe:
+def linux_threads() -> Probe:
     stat = os.stat
     return lambda: stat("/proc/self/task").st_nlink - 2
 
 
-def _linux_children() -> Probe:
+def linux_children() -> Probe:
     """Children of all threads; one system call where there are none."""
     waitid, none_flags = os.waitid, os.WEXITED | os.WNOHANG | os.WNOWAIT
     everything, listdir = os.P_ALL, os.listdir

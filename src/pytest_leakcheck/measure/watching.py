@@ -1,0 +1,307 @@
+"""Watch every call of one run: which one opened what stays open, and which one took C heap.
+
+``sys.setprofile`` tells of each call and return, of Python functions and of compiled ones. Between
+two of these events one piece of code ran; when a count has changed in between, that code did it.
+This needs no help from the libraries, and costs 10 µs per event: for single runs of suspects only.
+
+Calls of classes and of some extensions' functions raise no event: they are told by the line of
+Python that made them, which ``sys.settrace`` keeps exact where nobody else has it.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+
+from pytest_leakcheck.measure.allocations import MACHINERY, PACKAGE, short_path
+from pytest_leakcheck.measure.compiled import CallNames, is_standard
+from pytest_leakcheck.measure.resources import Table, describe, tables
+from pytest_leakcheck.measure.signals import Probe
+from pytest_leakcheck.records import CompiledCall, Site
+
+_clock = time.perf_counter
+_sleep = time.sleep
+_get_profile, _set_profile = sys.getprofile, sys.setprofile
+_get_trace, _set_trace = sys.gettrace, sys.settrace
+_ident = threading.get_ident
+
+#: Watching is given up after so long: a test of millions of calls takes minutes under it.
+_MOST_S = 10.0
+_MOST_FRAMES = 8
+#: Time is looked at on every so many events (a power of two less one).
+_CLOCK_MASK = 255
+
+#: Grace for threads that are ending and descriptors that they still close.
+_PAUSES_S = (0.0, 0.002, 0.008, 0.032, 0.064)
+
+#: A thread inside one of these waits: what changes meanwhile is another's doing.
+_WAITS = frozenset(
+    ("acquire", "wait", "poll", "select", "recv", "recv_into", "recvfrom", "accept", "sleep")
+) | frozenset(("get", "join", "read", "readline", "readinto", "control", "waitpid", "sigwait"))
+
+
+class Left(NamedTuple):
+    """A resource that one run opened and left open."""
+
+    signal: str
+    what: str
+    site: Site | None
+
+
+class _Opened(NamedTuple):
+    identity: str
+    site: Site | None
+
+
+class Watch:
+    """Watches one run.
+
+    Args:
+        root: the project's folder, cut from paths.
+        heap: reads the C heap in use; None when that is not of interest.
+    """
+
+    def __init__(self, root: str, heap: Probe | None) -> None:
+        self._root = root
+        self._heap = heap
+        self._tables: list[Table] = tables()
+        self._counts: list[int | None] = []
+        self._known: list[set[int]] = []
+        self._opened: list[dict[int, _Opened]] = []
+        self._in_use = 0
+        self._net: dict[tuple[str, int, str], int] = defaultdict(int)
+        self._names = CallNames(root)
+        self._active: dict[int, list[tuple[int, str]]] = {}
+        self._quiet: dict[str, bool] = {}
+        self._machinery: dict[str, bool] = {}
+        self._events = 0
+        self._deadline = 0.0
+        self._over = True
+        self.refused: str | None = None
+
+    # --- begin and end -------------------------------------------------------------------------
+
+    def run(self, call: Callable[[], object]) -> None:
+        """Call and watch; where somebody else watches, call all the same and say why not."""
+        if _get_profile() is not None:
+            self.refused = "another profiler has this process: calls were not watched"
+            call()
+            return
+        self._counts = [table.count() for table in self._tables]
+        self._known = [set(table.entries()) for table in self._tables]
+        self._opened = [{} for _ in self._tables]
+        self._deadline = _clock() + _MOST_S
+        self._over = False
+        later = threading.getprofile()
+        mine, tracer = self._event, self._trace
+        traces = _get_trace() is None
+        threading.setprofile(mine)
+        if traces:
+            _set_trace(tracer)
+        self._in_use = self._heap() or 0 if self._heap is not None else 0
+        _set_profile(mine)
+        try:
+            call()
+        finally:
+            self._over = True
+            if _get_profile() is mine:
+                _set_profile(None)
+            elif self.refused is None:
+                self.refused = "the test sets a profiler of its own: calls were not watched"
+            if traces and _get_trace() is tracer:
+                _set_trace(None)
+            if threading.getprofile() is mine:
+                threading.setprofile(later)
+
+    # --- what was seen -------------------------------------------------------------------------
+
+    def left(self) -> list[Left]:
+        """What the run opened and is open still, after a moment's grace; collect first."""
+        still: list[list[int]] = []
+        for pause in _PAUSES_S:
+            _sleep(pause)
+            still = [
+                [number for number, opened in born.items() if now.get(number) == opened.identity]
+                for born, now in zip(
+                    self._opened, (table.entries() for table in self._tables), strict=True
+                )
+            ]
+            if not any(still):
+                break
+        return [
+            Left(
+                table.signal,
+                describe(table.signal, number, born[number].identity),
+                born[number].site,
+            )
+            for table, born, numbers in zip(self._tables, self._opened, still, strict=True)
+            for number in numbers
+        ]
+
+    def heap(self) -> dict[tuple[str, int, str], int]:
+        """(File, line, function of compiled code) → C heap taken there, less what was given back
+        there."""
+        return {
+            (short_path(file, self._root), line, name): amount
+            for (file, line, name), amount in self._net.items()
+            if amount
+        }
+
+    def calls(self) -> list[CompiledCall]:
+        """The compiled code that was called from outside the harness."""
+        return self._names.calls()
+
+    # --- events --------------------------------------------------------------------------------
+
+    def _event(self, frame: FrameType, event: str, arg: Any) -> None:
+        if self._over:
+            return
+        try:
+            self._look(frame, event, arg)
+        except Exception as error:  # noqa: BLE001 - a profiler that raises would fail the test
+            self._give_up(f"watching calls failed ({type(error).__name__}: {error})")
+
+    def _give_up(self, why: str) -> None:
+        self._over = True
+        self.refused = why
+        self._net.clear()
+
+    def _look(self, frame: FrameType, event: str, arg: Any) -> None:
+        active = self._active.setdefault(_ident(), [])
+        self._compare(frame, event, arg, active, 0)
+        if event == "c_call":
+            name = self._names.name(arg)
+            active.append((id(frame), name))
+            if not self._is_machinery(frame.f_code):
+                self._names.note(frame.f_code.co_filename, frame.f_lineno, name, arg)
+        elif event in _C_ENDS and active:
+            active.pop()
+        if self._heap is not None:
+            self._in_use = self._heap() or 0
+
+    def _trace(self, frame: FrameType, event: str, arg: Any) -> Any:  # noqa: ARG002
+        """Lines of the user's and the libraries' functions; of no others."""
+        if self._over or self._is_quiet(frame.f_code.co_filename):
+            return None
+        line = 0
+
+        def local(frame: FrameType, event: str, arg: Any) -> Any:  # noqa: ARG001
+            nonlocal line
+            if self._over:
+                return None
+            if event == "line":
+                if line:
+                    self._at_line(frame, line)
+                line = frame.f_lineno
+            return local
+
+        return local
+
+    def _at_line(self, frame: FrameType, line: int) -> None:
+        try:
+            self._compare(frame, "line", None, self._active.setdefault(_ident(), []), line)
+            if self._heap is not None:
+                self._in_use = self._heap() or 0
+        except Exception as error:  # noqa: BLE001 - a tracer that raises would fail the test
+            self._give_up(f"watching lines failed ({type(error).__name__}: {error})")
+
+    def _compare(
+        self, frame: FrameType, event: str, arg: Any, active: list[tuple[int, str]], line: int
+    ) -> None:
+        """Charge what has changed since the last event to the code that ran in between."""
+        grown = (self._heap() or 0) - self._in_use if self._heap is not None else 0
+        self._events += 1
+        if not self._events & _CLOCK_MASK and _clock() > self._deadline:
+            self._give_up(f"the test makes more calls than can be watched in {_MOST_S:g} s")
+            return
+        changed = [
+            (position, count)
+            for position, table in enumerate(self._tables)
+            if (count := table.count()) != self._counts[position]
+        ]
+        if not changed and not grown:
+            return
+        author, name = self._author(frame, event, arg, active)
+        if grown and not self._is_machinery(author.f_code):
+            self._net[author.f_code.co_filename, line or author.f_lineno, name] += grown
+        for position, count in changed:
+            self._counts[position] = count
+            self._note_changes(position, author, name, line)
+
+    def _author(
+        self, frame: FrameType, event: str, arg: Any, active: list[tuple[int, str]]
+    ) -> tuple[FrameType, str]:
+        """Whose code ran since the last event: a frame, and the compiled function it called."""
+        if event in _C_ENDS:
+            return frame, self._names.name(arg)
+        back = frame.f_back
+        if event != "call" or back is None:
+            return frame, ""
+        if active and active[-1][0] == id(back):
+            return back, active[-1][1]  # compiled code that calls back
+        return back, ""
+
+    def _note_changes(self, position: int, author: FrameType, name: str, line: int) -> None:
+        now = self._tables[position].entries()
+        known, opened = self._known[position], self._opened[position]
+        for number in known - now.keys():
+            opened.pop(number, None)
+        new = now.keys() - known
+        self._known[position] = set(now)
+        if new:
+            site = None if self._another_is_busy() else self._site(author, name, line)
+            opened.update({number: _Opened(now[number], site) for number in new})
+
+    def _another_is_busy(self) -> bool:
+        """Whether another thread is inside compiled code that may have done it."""
+        mine = _ident()
+        return any(
+            active and active[-1][1].rpartition(".")[2] not in _WAITS
+            for thread, active in list(self._active.items())
+            if thread != mine
+        )
+
+    # --- frames --------------------------------------------------------------------------------
+
+    def _site(self, author: FrameType, name: str, line: int) -> Site | None:
+        """The innermost frame outside the standard library, with all above it."""
+        frame: FrameType | None = author
+        told: list[str] = [f"{name} (compiled code)"] if name else []
+        first: tuple[str, int, str] | None = None
+        while frame is not None and not frame.f_code.co_filename.startswith(PACKAGE):
+            code = frame.f_code
+            if not self._is_machinery(code):
+                where = short_path(code.co_filename, self._root)
+                number = line if frame is author and line else frame.f_lineno
+                function = getattr(code, "co_qualname", code.co_name)
+                if len(told) < _MOST_FRAMES:
+                    told.append(f"{function} ({where}:{number})")
+                if first is None and not self._is_quiet(code.co_filename):
+                    first = (where, number, function)
+            frame = frame.f_back
+        if first is None:
+            return None
+        return Site(file=first[0], line=first[1], function=first[2], stack=told)
+
+    def _is_machinery(self, code: CodeType) -> bool:
+        file = code.co_filename
+        found = self._machinery.get(file)
+        if found is None:
+            found = self._machinery[file] = any(part in file for part in MACHINERY)
+        return found
+
+    def _is_quiet(self, file: str) -> bool:
+        """Whether a file is the harness's, pytest's or the standard library's."""
+        quiet = self._quiet.get(file)
+        if quiet is None:
+            quiet = any(part in file for part in MACHINERY) or is_standard(file)
+            self._quiet[file] = quiet
+        return quiet
+
+
+_C_ENDS = ("c_return", "c_exception")
