@@ -9,97 +9,169 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import memray
 import msgspec
 
+from pytest_leakcheck.addresses import Addresses
+from pytest_leakcheck.authors import UNKNOWN, Frame, author_of, is_evaluation
 from pytest_leakcheck.journal import Journal, Run, load_run
 from pytest_leakcheck.judge.runs import judge_run
-from pytest_leakcheck.measure.allocations import capture_name, short_path
-from pytest_leakcheck.records import CaptureRecord, JudgedRun, Site
+from pytest_leakcheck.measure.allocations import MACHINERY, capture_name, short_path
+from pytest_leakcheck.measure.compiled import is_standard
+from pytest_leakcheck.records import CaptureRecord, CompiledCall, JudgedRun, Site
 
-_MOST_SITES = 5
-_MOST_FRAMES = 12
+_MOST_SITES = 8
+_MOST_FRAMES = 16
 _MOST_FLAMEGRAPHS = 5
 _MOST_READ = 24
 
-#: The harness's and pytest's frames say nothing about who allocated.
-_MACHINERY = ("/pytest_leakcheck/", "/_pytest/", "/pluggy/", "runpy.py")
+_MOST_RECORDS = 400
+_MOST_NATIVE = 40
+
+_PYTHON = frozenset(kind for kind in memray.AllocatorType if kind.name.startswith("PYMALLOC"))
+_UNNAMED = "compiled code without a name"
 
 
-def read_capture(path: Path, runs: int, root: str) -> list[Site]:
+class _Place(NamedTuple):
+    """Who answers for allocations: what a site tells, without sizes."""
+
+    file: str
+    line: int
+    function: str
+    native: bool
+    library: str
+    caller: str
+
+
+def read_capture(
+    path: Path, runs: int, root: str, calls: Sequence[CompiledCall] = ()
+) -> list[Site]:
     """Where memory was allocated that stayed, largest first.
 
     Args:
         runs: how many runs of the test the capture covers; sizes are per run.
         root: the project's folder, cut from paths.
+        calls: what the test was seen to call, for names where symbols are missing.
     """
     reader = memray.FileReader(path)
-    by_place: dict[tuple[str, str, int], list[tuple[int, int, list[Any]]]] = defaultdict(list)
-    for record in reader.get_leaked_allocation_records(merge_threads=True):
-        try:
-            frames = list(record.hybrid_stack_trace(max_stacks=_MOST_FRAMES))
-        except NotImplementedError:
-            frames = list(record.stack_trace(max_stacks=_MOST_FRAMES))
-        if _is_tracings_own(frames):
+    addresses = Addresses.of(path) if reader.metadata.has_native_traces else Addresses()
+    by_place: dict[_Place, list[tuple[int, int, list[str]]]] = defaultdict(list)
+    # Reading a stack resolves symbols: the small ones after so many would not be shown.
+    records = sorted(reader.get_leaked_allocation_records(merge_threads=True), key=_smallest_last)
+    for record in records[:_MOST_RECORDS]:
+        frames = read_frames(record, addresses)
+        if record.n_allocations < runs or is_nobodys(frames):
             continue
-        by_place[_place(frames, root)].append((record.size, record.n_allocations, frames))
-    sites = [_site(place, found, runs, root) for place, found in by_place.items()]
+        place, stack = place_of(frames, record.allocator in _PYTHON, root, calls)
+        by_place[place].append((record.size, record.n_allocations, stack))
+    sites = [_site(place, found, runs) for place, found in by_place.items()]
     sites.sort(key=lambda site: (-site.bytes, site.file, site.line, site.function))
     return sites[:_MOST_SITES]
 
 
-def _is_tracings_own(frames: list[Any]) -> bool:
-    """Whether an allocation is the harness's, or the line tables that profiling asks for."""
-    return any(
-        "/pytest_leakcheck/" in file or function == "_PyCode_CreateLineArray"
-        for function, file, _ in frames[:2]
-    )
+def _smallest_last(record: Any) -> tuple[int, int]:
+    return -record.size, record.stack_id
 
 
-def _place(frames: list[Any], root: str) -> tuple[str, str, int]:
-    """The innermost frame with a name that is not an allocator's own."""
-    for function, file, line in frames:
-        if function and "<unknown>" not in function and not _is_allocator(function):
-            return function, short_path(file, root), line
-    return _UNNAMED
+def read_frames(record: Any, addresses: Addresses) -> list[Frame]:
+    """The frames of an allocation, innermost first, each native one with its shared object."""
+    try:
+        mixed = record.hybrid_stack_trace()
+    except NotImplementedError:
+        return [Frame(*found) for found in record.stack_trace()]
+    natives = _natives(record, addresses)
+    frames: list[Frame] = []
+    at = 0
+    for found in mixed:
+        # A frame of Python stands in the place of the interpreter's loop, or beside it.
+        if at < len(natives) and natives[at][:3] == tuple(found):
+            frames.append(natives[at])
+            at += 1
+            continue
+        frames.append(Frame(*found))
+        if at < len(natives) and is_evaluation(natives[at].function):
+            at += 1
+    return frames
 
 
-#: Compiled code whose symbols were stripped: nothing tells its functions apart.
-_UNNAMED = ("compiled code without symbol names", "?", 0)
+def _natives(record: Any, addresses: Addresses) -> list[Frame]:
+    """The native frames with their shared objects. One address may be several inlined functions."""
+    libraries = addresses.libraries(record.native_stack_id, record.native_segment_generation)
+    objects: list[str] = []
+    for depth, library in enumerate(libraries[:_MOST_NATIVE], start=1):
+        reached = len(record.native_stack_trace(max_stacks=depth))
+        objects += [library or UNKNOWN] * (reached - len(objects))
+    named = record.native_stack_trace()
+    objects += [UNKNOWN] * (len(named) - len(objects))
+    return [Frame(*found, library) for found, library in zip(named, objects, strict=False)]
 
 
-def _is_allocator(function: str) -> bool:
-    return function.startswith(
-        (
-            "__rust_alloc",
-            "__rdl_",
-            "alloc::",
-            "operator new",
-            "malloc",
-            "PyMem",
-            "PyObject_Malloc",
-            "_PyObject_Malloc",
-        )
-    )
+def is_nobodys(frames: Sequence[Frame]) -> bool:
+    """Whether an allocation is pytest's or the harness's, or a line table that profiling asks
+    for."""
+    if any(frame.function == "_PyCode_CreateLineArray" for frame in frames[:2]):
+        return True
+    called = (f.file for f in frames if f.is_python and not is_standard(f.file))
+    first = next(called, "")
+    return not first or any(part in first for part in MACHINERY)
 
 
-def _site(
-    place: tuple[str, str, int], found: list[tuple[int, int, list[Any]]], runs: int, root: str
-) -> Site:
-    _, _, frames = max(found, key=lambda entry: entry[0])
-    told = [f for f in frames if not any(part in f[1] for part in _MACHINERY)]
-    function, file, line = place
+def place_of(
+    frames: Sequence[Frame], python_object: bool, root: str, calls: Sequence[CompiledCall]
+) -> tuple[_Place, list[str]]:
+    """Who answers for an allocation; and the stack that is shown."""
+    author = author_of(frames, python_object=python_object)
+    told = [f for f in frames if not any(part in f.file for part in MACHINERY)]
+    stack = [_told(frame, root) for frame in told[:_MOST_FRAMES]]
+    library = short_path(author.library, root)
+    frame, caller = author.frame, author.caller
+    if frame is None:
+        return _Place("?", 0, _UNNAMED, True, "", ""), stack
+    if frame.is_python:
+        where = short_path(frame.file, root)
+        return _Place(where, frame.line, author.function, False, library, ""), stack
+    calling = "" if caller is None else f"{caller.function} ({short_path(caller.file, root)})"
+    function = author.function
+    if not function and caller is not None:
+        function = _called(calls, short_path(caller.file, root), caller.line, library)
+    source = frame.file not in (UNKNOWN, "")
+    where = short_path(frame.file, root) if source else library
+    return _Place(where, frame.line if source else 0, function, True, library, calling), stack
+
+
+def _called(calls: Sequence[CompiledCall], file: str, line: int, library: str) -> str:
+    """The one function of a library that a line was seen to call; empty for none or several."""
+    names = {
+        call.name
+        for call in calls
+        if call.file == file and call.line == line and call.library in ("", library)
+    }
+    return names.pop() if len(names) == 1 else ""
+
+
+def _told(frame: Frame, root: str) -> str:
+    if frame.library and frame.file == UNKNOWN:
+        name = "no name" if frame.function == UNKNOWN else frame.function
+        return f"{name} ({short_path(frame.library, root)})"
+    return f"{frame.function} ({short_path(frame.file, root)}:{frame.line})"
+
+
+def _site(place: _Place, found: list[tuple[int, int, list[str]]], runs: int) -> Site:
+    _, _, stack = max(found, key=lambda entry: entry[0])
     return Site(
-        file=file,
-        line=line,
-        function=function,
+        file=place.file,
+        line=place.line,
+        function=place.function,
         bytes=round(sum(size for size, _, _ in found) / runs),
         blocks=round(sum(count for _, count, _ in found) / runs),
-        native=not file.endswith((".py", ">")),
-        stack=[f"{name} ({short_path(where, root)}:{number})" for name, where, number in told],
+        native=place.native,
+        library=place.library,
+        caller=place.caller,
+        stack=stack,
     )
 
 
@@ -122,7 +194,8 @@ def read_all(folder: Path, root: str) -> None:
     for record in _worth_reading(run, judged):
         path = folder / record.capture
         try:
-            sites = read_capture(path, record.runs, root)
+            watched = run.watched.get(record.nodeid)
+            sites = read_capture(path, record.runs, root, watched.calls if watched else ())
         except OSError:
             continue  # cut off with its process: there is nothing to read
         flame = path.with_suffix(".html")

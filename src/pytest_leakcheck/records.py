@@ -127,6 +127,8 @@ class Site(Part, frozen=True):
     """A frame of C, C++ or Rust (``file`` may be a shared object)."""
     library: str = ""
     """Shared object of a native frame; of a Python frame, the one whose compiled code called it."""
+    caller: str = ""
+    """The Python function that called a native frame: ``function (file)``."""
     stack: list[str] = []
     """Callers, innermost first, as ``function (file:line)``."""
 

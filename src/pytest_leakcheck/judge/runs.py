@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ import msgspec
 
 from pytest_leakcheck.journal import Run
 from pytest_leakcheck.judge.leftovers import left_open
+from pytest_leakcheck.judge.native import native_cause
 from pytest_leakcheck.judge.repeats import Repeats, median_late
 from pytest_leakcheck.judge.statistics import median_growth, slope
 from pytest_leakcheck.judge.suspects import DISTURBED, Floor, reasons, sweep_floor
@@ -23,7 +23,7 @@ from pytest_leakcheck.records import (
     JudgedRun,
     Outcome,
     RepeatRecord,
-    Site,
+    ResourceRecord,
     Slope,
     TestRecord,
     TestVerdict,
@@ -77,28 +77,18 @@ def causes_of(run: Run, nodeid: str) -> list[Cause]:
     causes = [record.cause for record in run.causes.get(nodeid, [])]
     if causes:
         return causes
+    steady = [r for r in run.repeats.get(nodeid, []) if r.phase == "steady"]
+    traced = [r for r in run.repeats.get(nodeid, []) if r.phase == "traced"]
+    if not steady:
+        return []
+    null = null_floor(run)
+    heap = statistics.median(r.growth.heap_bytes or 0 for r in steady) - (null.heap_bytes or 0)
+    # The first traced run fills caches that tracing itself needs.
+    python = min((r.growth.python_bytes or 0 for r in traced), default=0)
+    python -= null.python_bytes or 0
     sites = [site for record in run.captures.get(nodeid, []) for site in record.sites]
-    heap = [r.growth.heap_bytes or 0 for r in run.repeats.get(nodeid, []) if r.phase == "steady"]
-    cause = native_cause(sites, statistics.median(heap)) if sites and heap else None
+    cause = native_cause(sites, heap, python, run.watched.get(nodeid))
     return [] if cause is None else [cause]
-
-
-def native_cause(sites: Sequence[Site], heap_bytes: float) -> Cause | None:
-    """A cause that nothing in Python holds, named by the frame whose allocations come nearest to
-    what the C heap grew by per run.
-
-    ``None`` where the allocations that memray saw do not account for half of it: a library that
-    finds ``malloc`` by itself is not seen, and naming another would accuse the innocent.
-    """
-    if sum(site.bytes for site in sites) < heap_bytes / 2:
-        return None
-    first = min(sites, key=lambda site: (abs(site.bytes - heap_bytes), site.file, site.line))
-    sites = [first, *(site for site in sites if site is not first)]
-    place = first.function or "?"
-    if first.file != "?":
-        place += f" ({first.file})"
-    digest = hashlib.sha1(f"native\n{place}".encode(), usedforsecurity=False).hexdigest()
-    return Cause(fingerprint=digest[:12], kind="native", head=place, holder="", sites=sites)
 
 
 def read_repeats(run: Run, nodeid: str) -> Repeats:
@@ -302,7 +292,14 @@ def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> Caus
         witnesses=[best.nodeid, *(w.nodeid for w in witnesses if w is not best)],
         slopes=moves_with(cause, best),
         total=dict(total),
+        opened=_opened(run, [best, *witnesses], fingerprint),
     )
+
+
+def _opened(run: Run, witnesses: list[TestVerdict], fingerprint: str) -> list[ResourceRecord]:
+    """What the first watched witness opens and leaves open, where the cause carries its growth."""
+    carried = [w.nodeid for w in witnesses if w.fingerprints[:1] == [fingerprint]]
+    return next((run.resources[n] for n in carried if n in run.resources), [])
 
 
 def _typical(witnesses: Sequence[TestVerdict], fingerprint: str) -> TestVerdict | None:

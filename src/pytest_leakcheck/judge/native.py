@@ -1,0 +1,169 @@
+"""Growth that nothing in Python holds, named by who allocated it. Pure.
+
+An allocation site is believed when what it left accounts for the growth: a site that does not come
+near it would accuse the innocent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from pytest_leakcheck.records import Cause, CompiledCall, Site, WatchRecord
+
+#: What allocations must account for of the growth to be named …
+_LEAST_SHARE = 0.5
+#: … and at most, of a place that was found by the C heap before and after each call …
+_MOST_SHARE = 1.5
+#: … where all other places together took less than this share of the growth.
+_OTHERS_SHARE = 0.5
+
+_ABI = re.compile(r"\.(?:cpython-[^.]*|abi3|cp[0-9]+-[^.]*|pypy[^.]*)(?=\.)|-[0-9a-f]{6,}(?=[.-])")
+
+
+def native_cause(
+    sites: Sequence[Site],
+    heap_bytes: float,
+    python_bytes: float = 0.0,
+    watched: WatchRecord | None = None,
+) -> Cause | None:
+    """The cause of growth that has no holder, or None where no place accounts for half of it.
+
+    Args:
+        sites: where memory was allocated that stayed (memray).
+        heap_bytes: growth of the C heap per run; it holds Python objects of over 512 bytes too.
+        python_bytes: growth of Python memory per run.
+        watched: what a run in which calls were watched told.
+    """
+    growth = max(heap_bytes, python_bytes)
+    if growth <= 0:
+        return None
+    chosen = _nearest(sites, growth)
+    if chosen is None and watched is not None:
+        if heap_bytes - python_bytes >= growth * _LEAST_SHARE:
+            return _by_heap(watched, heap_bytes)
+        chosen = _nearest(watched.python, growth)
+    if chosen is None:
+        return None
+    first = chosen[0]
+    if first.native:
+        return _compiled(first, chosen)
+    return _made_in_python(first, chosen, watched)
+
+
+def _nearest(sites: Sequence[Site], growth: float) -> list[Site] | None:
+    """The sites of one author whose allocations come nearest to the growth, largest first; then
+    the others."""
+    authors: dict[tuple[str, str], list[Site]] = defaultdict(list)
+    for site in sites:
+        # The functions of one library share a leak; those of Python each have their own.
+        key = (site.library or site.function, "") if site.native else (site.file, site.function)
+        authors[key].append(site)
+    believed = [found for found in authors.values() if _bytes(found) >= growth * _LEAST_SHARE]
+    if not believed:
+        return None
+    nearest = min(
+        believed, key=lambda found: (abs(_bytes(found) - growth), found[0].file, found[0].line)
+    )
+    nearest.sort(key=lambda site: (-site.bytes, site.file, site.line))
+    return [*nearest, *(site for site in sites if site not in nearest)]
+
+
+def _bytes(sites: Sequence[Site]) -> int:
+    return sum(site.bytes for site in sites)
+
+
+def _compiled(first: Site, sites: list[Site]) -> Cause:
+    """Compiled code allocated it."""
+    library = _name(first.library)
+    function = first.function or (f"code called by {first.caller}" if first.caller else "code")
+    head = f"{function} in {library}" if library else function
+    if not library and first.file != "?":
+        head += f" ({first.file})"
+    calling = f"called by {first.caller}" if first.caller and first.function else ""
+    return Cause(
+        fingerprint=_fingerprint(function, _stable(library) or first.file),
+        kind="native",
+        head=head,
+        holder="",
+        label=calling,
+        sites=sites,
+    )
+
+
+def _made_in_python(first: Site, sites: list[Site], watched: WatchRecord | None) -> Cause:
+    """Python allocated it, and a reference to it was lost in compiled code."""
+    library, told = first.library, ""
+    if library:
+        told = f"Compiled code of {_name(library)} calls {first.function} and gets what it makes."
+    elif watched is not None:
+        library, told = _only_library(watched)
+    return Cause(
+        fingerprint=_fingerprint("made in Python", first.file, first.function),
+        kind="native",
+        head=f"{first.function} ({first.file})" if first.function else f"{first.file}:{first.line}",
+        holder="",
+        label=_name(library),
+        what=told,
+        sites=sites,
+    )
+
+
+def _only_library(watched: WatchRecord) -> tuple[str, str]:
+    """The extension that has lost a reference, where there is one only; else what is known."""
+    if len(watched.libraries) == 1:
+        name = _name(watched.libraries[0])
+        return watched.libraries[0], (
+            f"{name} is the only extension module outside the standard library that is loaded."
+        )
+    called = sorted({_of(call) for call in watched.calls})
+    if not called:
+        return "", ""
+    some = ", ".join(called[:4]) + (" …" if len(called) > 4 else "")
+    return "", f"Compiled code that the test calls: {some}."
+
+
+def _of(call: CompiledCall) -> str:
+    return f"{call.name} in {_name(call.library)}" if call.library else call.name
+
+
+def _by_heap(watched: WatchRecord, growth: float) -> Cause | None:
+    """The one place where the C heap grew by so much while it ran; None where others took and gave
+    back as well, for then nobody can tell whose stayed."""
+    for site in watched.heap:
+        others = sum(abs(s.bytes) for s in watched.heap if s is not site)
+        if (
+            growth * _LEAST_SHARE <= site.bytes <= growth * _MOST_SHARE
+            and others < growth * _OTHERS_SHARE
+        ):
+            break
+    else:
+        return None
+    place = f"{site.file}:{site.line}"
+    library = next((c.library for c in watched.calls if c.name == site.function), "")
+    function = site.function or f"compiled code called at {place}"
+    return Cause(
+        fingerprint=_fingerprint(site.function or site.file, _stable(_name(library))),
+        kind="native",
+        head=f"{function} in {_name(library)}" if library else function,
+        holder="",
+        label=f"called at {place}" if site.function else "",
+        sites=[site],
+    )
+
+
+def _name(library: str) -> str:
+    """A shared object's file name."""
+    return library.rpartition("/")[2]
+
+
+def _stable(library: str) -> str:
+    """The same without what a build of Python or a wheel puts into it."""
+    return _ABI.sub("", library)
+
+
+def _fingerprint(*parts: str) -> str:
+    text = "\n".join(("native", *parts))
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:12]
