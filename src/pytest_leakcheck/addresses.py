@@ -11,6 +11,7 @@ import subprocess
 import sys
 from bisect import bisect_right
 from collections.abc import Iterable
+from os.path import normpath
 from pathlib import Path
 
 _DUMP = "import sys, memray; memray.dump_all_records(sys.argv[1])"
@@ -48,6 +49,7 @@ class Addresses:
                 found._maps.append([])
             elif kind == "SEGMENT_HEADER":
                 file, _, rest = rest.removeprefix("filename=").rpartition(" num_segments=")
+                file = normpath(file) if file else ""
                 base = _number(rest.partition(" addr=")[2])
             elif kind == "SEGMENT":
                 start, _, size = rest.partition(" ")

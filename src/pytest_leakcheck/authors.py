@@ -81,7 +81,7 @@ def author_of(frames: Sequence[Frame], *, python_object: bool) -> Author:
     if compiled:
         library = compiled[0].library
         own = [f for f in compiled if f.library == library and f.function not in ("", UNKNOWN)]
-        telling = [f for f in own if not _ALLOCATES.search(f.function)]
+        telling = [f for f in own if not _is_helper(f)]
         chosen = (telling or own or compiled)[0]
         name = "" if chosen.function == UNKNOWN else readable(chosen.function)
         return Author(name, "" if library == UNKNOWN else library, chosen, caller)
@@ -101,6 +101,18 @@ def _called_from(frames: Sequence[Frame]) -> str:
 
 
 _INTERPRETER = re.compile(r"(?:\./)?(?:Objects|Python|Modules|Parser|Include)/")
+#: What a compiler copies into a library: Cython's own helpers, and Python's inline functions.
+_COPIED = re.compile(r"__Pyx_|_?Py[A-Z][A-Za-z]*_")
+_HEADERS = re.compile(r"(?:^|/)(?:include/python[0-9.]*|Include)/")
+
+
+def _is_helper(frame: Frame) -> bool:
+    """Whether a function of a library only serves others of it."""
+    if _ALLOCATES.search(frame.function):
+        return True
+    if not _COPIED.match(frame.function):
+        return False
+    return frame.function.startswith("__Pyx_") or _HEADERS.search(frame.file) is not None
 
 
 def _allocates_for_others(frame: Frame, python_object: bool) -> bool:

@@ -44,7 +44,13 @@ class _Place(NamedTuple):
     function: str
     native: bool
     library: str
+
+
+class _Found(NamedTuple):
+    size: int
+    allocations: int
     caller: str
+    stack: list[str]
 
 
 def read_capture(
@@ -59,15 +65,15 @@ def read_capture(
     """
     reader = memray.FileReader(path)
     addresses = Addresses.of(path) if reader.metadata.has_native_traces else Addresses()
-    by_place: dict[_Place, list[tuple[int, int, list[str]]]] = defaultdict(list)
+    by_place: dict[_Place, list[_Found]] = defaultdict(list)
     # Reading a stack resolves symbols: the small ones after so many would not be shown.
     records = sorted(reader.get_leaked_allocation_records(merge_threads=True), key=_smallest_last)
     for record in records[:_MOST_RECORDS]:
         frames = read_frames(record, addresses)
         if record.n_allocations < runs or is_nobodys(frames):
             continue
-        place, stack = place_of(frames, record.allocator in _PYTHON, root, calls)
-        by_place[place].append((record.size, record.n_allocations, stack))
+        place, caller, stack = place_of(frames, record.allocator in _PYTHON, root, calls)
+        by_place[place].append(_Found(record.size, record.n_allocations, caller, stack))
     sites = [_site(place, found, runs) for place, found in by_place.items()]
     sites.sort(key=lambda site: (-site.bytes, site.file, site.line, site.function))
     return sites[:_MOST_SITES]
@@ -107,7 +113,10 @@ def _natives(record: Any, addresses: Addresses) -> list[Frame]:
         objects += [library or UNKNOWN] * (reached - len(objects))
     named = record.native_stack_trace()
     objects += [UNKNOWN] * (len(named) - len(objects))
-    return [Frame(*found, library) for found, library in zip(named, objects, strict=False)]
+    return [
+        Frame(function, file, line, library)
+        for (function, file, line), library in zip(named, objects, strict=False)
+    ]
 
 
 def is_nobodys(frames: Sequence[Frame]) -> bool:
@@ -122,25 +131,26 @@ def is_nobodys(frames: Sequence[Frame]) -> bool:
 
 def place_of(
     frames: Sequence[Frame], python_object: bool, root: str, calls: Sequence[CompiledCall]
-) -> tuple[_Place, list[str]]:
-    """Who answers for an allocation; and the stack that is shown."""
+) -> tuple[_Place, str, list[str]]:
+    """Who answers for an allocation, the Python function that called it, and the stack."""
     author = author_of(frames, python_object=python_object)
     told = [f for f in frames if not any(part in f.file for part in MACHINERY)]
     stack = [_told(frame, root) for frame in told[:_MOST_FRAMES]]
     library = short_path(author.library, root)
     frame, caller = author.frame, author.caller
     if frame is None:
-        return _Place("?", 0, _UNNAMED, True, "", ""), stack
+        return _Place("?", 0, _UNNAMED, True, ""), "", stack
     if frame.is_python:
         where = short_path(frame.file, root)
-        return _Place(where, frame.line, author.function, False, library, ""), stack
+        return _Place(where, frame.line, author.function, False, library), "", stack
     calling = "" if caller is None else f"{caller.function} ({short_path(caller.file, root)})"
     function = author.function
     if not function and caller is not None:
         function = _called(calls, short_path(caller.file, root), caller.line, library)
     source = frame.file not in (UNKNOWN, "")
     where = short_path(frame.file, root) if source else library
-    return _Place(where, frame.line if source else 0, function, True, library, calling), stack
+    place = _Place(where, frame.line if source else 0, function, True, library)
+    return place, calling, stack
 
 
 def _called(calls: Sequence[CompiledCall], file: str, line: int, library: str) -> str:
@@ -160,18 +170,18 @@ def _told(frame: Frame, root: str) -> str:
     return f"{frame.function} ({short_path(frame.file, root)}:{frame.line})"
 
 
-def _site(place: _Place, found: list[tuple[int, int, list[str]]], runs: int) -> Site:
-    _, _, stack = max(found, key=lambda entry: entry[0])
+def _site(place: _Place, found: list[_Found], runs: int) -> Site:
+    largest = max(found, key=lambda entry: entry.size)
     return Site(
         file=place.file,
         line=place.line,
         function=place.function,
-        bytes=round(sum(size for size, _, _ in found) / runs),
-        blocks=round(sum(count for _, count, _ in found) / runs),
+        bytes=round(sum(entry.size for entry in found) / runs),
+        blocks=round(sum(entry.allocations for entry in found) / runs),
         native=place.native,
         library=place.library,
-        caller=place.caller,
-        stack=stack,
+        caller=largest.caller,
+        stack=largest.stack,
     )
 
 

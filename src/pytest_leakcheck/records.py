@@ -113,6 +113,10 @@ class Late(Part, frozen=True):
     """Python memory blocks that the collection at the boundary gave back (repeats only)."""
 
 
+#: What stands behind a function of compiled code in a stack.
+COMPILED = " (compiled code)"
+
+
 class Site(Part, frozen=True):
     """A place in source code where memory was allocated that stayed."""
 
@@ -264,7 +268,7 @@ class Cause(Part, frozen=True, gc=True):
     kind: CauseKind
     head: str
     """Qualified type name of the head; for a container: of what is added to it; for native
-    growth: the function that allocates."""
+    growth: who allocates; for a resource: what stays open."""
     holder: str
     """The holder path in one line, keys and indices collapsed: ``pkg.mod.Class.attr[*]``.
     Empty where nothing in Python holds it (native growth)."""

@@ -9,9 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from pytest_leakcheck.records import Cause, CompiledCall, Site, WatchRecord
+
+#: Identifier in the catalogue of what only compiled code holds.
+HELD_FROM_C = "held-from-c"
 
 #: What allocations must account for of the growth to be named …
 _LEAST_SHARE = 0.5
@@ -40,11 +45,12 @@ def native_cause(
     growth = max(heap_bytes, python_bytes)
     if growth <= 0:
         return None
-    chosen = _nearest(sites, growth)
+    weigh = _in_heap if heap_bytes > python_bytes else _requested
+    chosen = _nearest(sites, growth, weigh)
     if chosen is None and watched is not None:
         if heap_bytes - python_bytes >= growth * _LEAST_SHARE:
             return _by_heap(watched, heap_bytes)
-        chosen = _nearest(watched.python, growth)
+        chosen = _nearest(watched.python, growth, _requested)
     if chosen is None:
         return None
     first = chosen[0]
@@ -53,7 +59,23 @@ def native_cause(
     return _made_in_python(first, chosen, watched)
 
 
-def _nearest(sites: Sequence[Site], growth: float) -> list[Site] | None:
+def _requested(sites: Sequence[Site]) -> float:
+    """Bytes that were asked for."""
+    return sum(site.bytes for site in sites)
+
+
+def _in_heap(sites: Sequence[Site]) -> float:
+    """Bytes of C heap that allocations take: glibc rounds each up to 16 and adds a header of 8."""
+    total = 0.0
+    for site in sites:
+        each = site.bytes / site.blocks if site.blocks else site.bytes
+        total += max(site.blocks, 1) * max(32.0, (each + 8 + 15) // 16 * 16)
+    return total
+
+
+def _nearest(
+    sites: Sequence[Site], growth: float, weigh: Callable[[Sequence[Site]], float]
+) -> list[Site] | None:
     """The sites of one author whose allocations come nearest to the growth, largest first; then
     the others."""
     authors: dict[tuple[str, str], list[Site]] = defaultdict(list)
@@ -61,18 +83,14 @@ def _nearest(sites: Sequence[Site], growth: float) -> list[Site] | None:
         # The functions of one library share a leak; those of Python each have their own.
         key = (site.library or site.function, "") if site.native else (site.file, site.function)
         authors[key].append(site)
-    believed = [found for found in authors.values() if _bytes(found) >= growth * _LEAST_SHARE]
+    believed = [found for found in authors.values() if weigh(found) >= growth * _LEAST_SHARE]
     if not believed:
         return None
     nearest = min(
-        believed, key=lambda found: (abs(_bytes(found) - growth), found[0].file, found[0].line)
+        believed, key=lambda found: (abs(weigh(found) - growth), found[0].file, found[0].line)
     )
     nearest.sort(key=lambda site: (-site.bytes, site.file, site.line))
     return [*nearest, *(site for site in sites if site not in nearest)]
-
-
-def _bytes(sites: Sequence[Site]) -> int:
-    return sum(site.bytes for site in sites)
 
 
 def _compiled(first: Site, sites: list[Site]) -> Cause:
@@ -101,7 +119,9 @@ def _made_in_python(first: Site, sites: list[Site], watched: WatchRecord | None)
     elif watched is not None:
         library, told = _only_library(watched)
     return Cause(
-        fingerprint=_fingerprint("made in Python", first.file, first.function),
+        fingerprint=_fingerprint(
+            "made in Python", first.file, first.function, _stable(_name(first.library))
+        ),
         kind="native",
         head=f"{first.function} ({first.file})" if first.function else f"{first.file}:{first.line}",
         holder="",
@@ -109,6 +129,14 @@ def _made_in_python(first: Site, sites: list[Site], watched: WatchRecord | None)
         what=told,
         sites=sites,
     )
+
+
+def with_compiled_code(cause: Cause, watched: WatchRecord | None) -> Cause:
+    """A cause that only compiled code holds, with what is known of the code that the test calls."""
+    if cause.known != HELD_FROM_C or watched is None:
+        return cause
+    _, told = _only_library(watched)
+    return msgspec.structs.replace(cause, what=f"{told} {cause.what}") if told else cause
 
 
 def _only_library(watched: WatchRecord) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import msgspec
 
 from pytest_leakcheck.journal import Run
 from pytest_leakcheck.judge.leftovers import left_open
-from pytest_leakcheck.judge.native import native_cause
+from pytest_leakcheck.judge.native import native_cause, with_compiled_code
 from pytest_leakcheck.judge.repeats import Repeats, median_late
 from pytest_leakcheck.judge.statistics import median_growth, slope
 from pytest_leakcheck.judge.suspects import DISTURBED, Floor, reasons, sweep_floor
@@ -74,7 +74,8 @@ def _settings(run: Run) -> Settings:
 
 def causes_of(run: Run, nodeid: str) -> list[Cause]:
     """The causes of a test: who holds what stays; else who allocated it, where memray saw that."""
-    causes = [record.cause for record in run.causes.get(nodeid, [])]
+    watched = run.watched.get(nodeid)
+    causes = [with_compiled_code(record.cause, watched) for record in run.causes.get(nodeid, [])]
     if causes:
         return causes
     steady = [r for r in run.repeats.get(nodeid, []) if r.phase == "steady"]
@@ -87,7 +88,7 @@ def causes_of(run: Run, nodeid: str) -> list[Cause]:
     python = min((r.growth.python_bytes or 0 for r in traced), default=0)
     python -= null.python_bytes or 0
     sites = [site for record in run.captures.get(nodeid, []) for site in record.sites]
-    cause = native_cause(sites, heap, python, run.watched.get(nodeid))
+    cause = native_cause(sites, heap, python, watched)
     return [] if cause is None else [cause]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.verdict import RUNNERS
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
 from pytest_leakcheck.measure.environment import installed_packages
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from pytest_leakcheck.settings import Settings
 
 Run = Callable[[pytest.Item, Any], Outcome]
-
-#: Identifier in the catalogue of what only compiled code holds.
-HELD_FROM_C = "held-from-c"
 
 #: A place that opens something is believed when so many runs agree on it.
 _WATCHED_RUNS = 2

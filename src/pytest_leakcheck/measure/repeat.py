@@ -18,12 +18,13 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.judge.lasting import comes_and_goes, worth_tracing
+from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.repeats import Repeats, grows_always, grows_never, still_undecided
 from pytest_leakcheck.judge.statistics import median_growth
 from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_explaining
 from pytest_leakcheck.measure.caches import clear_interpreter_caches
 from pytest_leakcheck.measure.calibration import calibrate
-from pytest_leakcheck.measure.evidence import HELD_FROM_C, Evidence
+from pytest_leakcheck.measure.evidence import Evidence
 from pytest_leakcheck.measure.rerun import NullItem, rerun, uses_wider_fixtures
 from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
 from pytest_leakcheck.measure.signals import Probes, given_back, growth

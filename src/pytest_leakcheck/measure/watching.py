@@ -22,7 +22,7 @@ from pytest_leakcheck.measure.allocations import MACHINERY, PACKAGE, short_path
 from pytest_leakcheck.measure.compiled import CallNames, is_standard
 from pytest_leakcheck.measure.resources import Table, describe, tables
 from pytest_leakcheck.measure.signals import Probe
-from pytest_leakcheck.records import CompiledCall, Site
+from pytest_leakcheck.records import COMPILED, CompiledCall, Site
 
 _clock = time.perf_counter
 _sleep = time.sleep
@@ -271,7 +271,7 @@ class Watch:
     def _site(self, author: FrameType, name: str, line: int) -> Site | None:
         """The innermost frame outside the standard library, with all above it."""
         frame: FrameType | None = author
-        told: list[str] = [f"{name} (compiled code)"] if name else []
+        told: list[str] = [f"{name}{COMPILED}"] if name else []
         first: tuple[str, int, str] | None = None
         while frame is not None and not frame.f_code.co_filename.startswith(PACKAGE):
             code = frame.f_code

@@ -22,6 +22,7 @@ from pytest_leakcheck.records import (
     Content,
     CycleRecord,
     JudgedRun,
+    ResourceRecord,
     Site,
     Slope,
     Step,
@@ -107,6 +108,7 @@ class Finding:
     steps: list[PathStep] = field(default_factory=list)
     contents: list[Place] = field(default_factory=list)
     sites: list[Place] = field(default_factory=list)
+    opened: list[Place] = field(default_factory=list)
     link: str = ""
     witnesses: list[str] = field(default_factory=list)
     tests: int = 1
@@ -169,7 +171,8 @@ def _of_cause(
         cause=cause,
         steps=path_steps(cause.steps),
         contents=[_content(item) for item in cause.contents],
-        sites=[_site(site) for site in cause.sites],
+        sites=[_site(site) for site in cause.sites if site.bytes],
+        opened=[_opened(found) for found in summary.opened],
         link=safe_link(cause.link),
         witnesses=summary.witnesses[:MOST_WITNESSES],
         tests=len(summary.witnesses),
@@ -193,6 +196,7 @@ def _of_test(test: TestVerdict, run: Run, folder: Path, number: int) -> Finding:
         command=reproduce(test.nodeid),
         flamegraph=_flamegraph(run, [test.nodeid], folder),
         sites=[_site(site) for capture in captures for site in capture.sites],
+        opened=[_opened(found) for found in run.resources.get(test.nodeid, ())],
         witnesses=[test.nodeid],
     )
 
@@ -255,6 +259,16 @@ def _site(site: Site) -> Place:
         what=f"{site.function} {'(native)' if site.native else ''}".strip(),
         size=f"{size(site.bytes)}{allocations} per run",
         stack=tuple(site.stack),
+    )
+
+
+def _opened(found: ResourceRecord) -> Place:
+    site = found.site
+    return Place(
+        where="opened where it could not be seen" if site is None else f"{site.file}:{site.line}",
+        what="" if site is None else site.function,
+        size=f"{count(found.count)} {found.what} per run",
+        stack=() if site is None else tuple(site.stack),
     )
 
 

@@ -33,7 +33,7 @@ from pytest_leakcheck.report.text import (
     visible,
     when,
 )
-from pytest_leakcheck.report.trace import ASCII, UNICODE, Tree, cause_lines
+from pytest_leakcheck.report.trace import ASCII, UNICODE, Tree, cause_lines, resource_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -267,6 +267,10 @@ def print_test(run: Run, judged: JudgedRun, test: TestVerdict, console: Console)
             if summary.cause.fingerprint == fingerprint:
                 _line(console)
                 print_cause(summary, console)
+    shown = {s.cause.fingerprint for s in judged.causes if s.opened}
+    if shown.isdisjoint(test.fingerprints):
+        for line in resource_lines(run.resources.get(test.nodeid, ())):
+            _line(console, line)
     for capture in run.captures.get(test.nodeid, ()):
         if capture.flamegraph:
             _line(console, f"  flame graph: {visible(str(run.folder / capture.flamegraph))}")

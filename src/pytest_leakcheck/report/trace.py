@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pytest_leakcheck.records import Cause, CauseSummary, Site, Step
+from pytest_leakcheck.records import (
+    COMPILED,
+    Cause,
+    CauseSummary,
+    ResourceRecord,
+    Site,
+    Step,
+)
 from pytest_leakcheck.report.text import (
     count,
     growth_words,
@@ -20,6 +27,8 @@ from pytest_leakcheck.report.text import (
 
 #: The bytes that a cause's sites and contents are told in, at most.
 MOST_SITES = 3
+#: The kinds of resources that are told.
+MOST_OPENED = 8
 
 
 class Tree(NamedTuple):
@@ -36,13 +45,29 @@ UNICODE = Tree("├─ ", "└─ ", "│  ")
 
 def cause_sentence(cause: Cause) -> str:
     """What stays and where, in one sentence without numbers of memory."""
+    if cause.kind == "native":
+        return _native_sentence(cause)
     head = visible(cause.head) + (f" ({visible(cause.label)})" if cause.label else "")
     holder = visible(cause.holder)
-    if cause.kind == "native" or not holder:
+    if cause.kind == "resource":
+        place = site_name(cause.sites[0]) if cause.sites else cause.label
+        stay = "stays" if cause.per_run == 1 else "stay"
+        more = f"{count(cause.per_run)} more {stay} open after each run"
+        return f"{more} ({visible(cause.head)}), opened at {place}"
+    if not holder:
         return f"{head} leaves native memory behind that nothing in Python holds"
     if cause.kind == "cycle":
         return f"{head} stays in a cycle held by {holder}"
     return f"{holder} keeps {count(cause.per_run)} more {head} after each run"
+
+
+def _native_sentence(cause: Cause) -> str:
+    head, label = visible(cause.head), visible(cause.label)
+    if not cause.sites or cause.sites[0].native:
+        called = f", {label}," if label else ""
+        return f"{head}{called} leaves memory behind that nothing in Python holds"
+    lost = f"compiled code of {label} keeps them" if label else "no reference to them is to be seen"
+    return f"{head} makes Python objects that stay, and {lost}"
 
 
 def step_name(step: Step) -> str:
@@ -87,12 +112,13 @@ def cause_lines(summary: CauseSummary, tree: Tree = ASCII, width: int = 100) -> 
             f"    {visible(item.path)}  {visible(item.type)}, {size(item.bytes)}"
             for item in cause.contents[:MOST_SITES]
         ]
-    if cause.sites:
+    sites = [site for site in cause.sites if site.bytes]
+    if sites:
         lines.append("  Allocated at:")
         lines += [
-            f"    {site_name(site)}, {size(site.bytes)} per run"
-            for site in cause.sites[:MOST_SITES]
+            f"    {site_name(site)}, {size(site.bytes)} per run" for site in sites[:MOST_SITES]
         ]
+    lines += resource_lines(summary.opened)
     lines.append(f"  {known_sentence(cause)}")
     tests = [shorten(visible(nodeid), width - 4) for nodeid in summary.witnesses[:MOST_SITES]]
     lines.append(f"  Seen in {plural(len(summary.witnesses), 'test')}:")
@@ -100,6 +126,28 @@ def cause_lines(summary: CauseSummary, tree: Tree = ASCII, width: int = 100) -> 
     if len(summary.witnesses) > len(tests):
         lines.append(f"    and {count(len(summary.witnesses) - len(tests))} more")
     return lines
+
+
+def resource_lines(opened: Sequence[ResourceRecord]) -> list[str]:
+    """What stays open and where it was opened, most first."""
+    if not opened:
+        return []
+    lines = ["  Opened and left open, per run:"]
+    lines += [f"    {resource_name(found)}" for found in opened[:MOST_OPENED]]
+    if len(opened) > MOST_OPENED:
+        lines.append(f"    and {count(len(opened) - MOST_OPENED)} more kinds")
+    return lines
+
+
+def resource_name(found: ResourceRecord) -> str:
+    """``2 pipe, opened at app/server.py:41 in Server.__init__ by posix.pipe``."""
+    told = f"{count(found.count)} {visible(found.what)}"
+    site = found.site
+    if site is None:
+        return f"{told}, opened where it could not be seen"
+    by = site.stack[0].removesuffix(COMPILED) if site.stack else ""
+    by = f" by {by}" if by and site.stack[0].endswith(COMPILED) else ""
+    return visible(f"{told}, opened at {site.file}:{site.line} in {site.function}{by}")
 
 
 def site_name(site: Site) -> str:
@@ -111,6 +159,7 @@ def site_name(site: Site) -> str:
 def known_sentence(cause: Cause) -> str:
     """What the catalogue says about a cause, or that it says nothing."""
     if not cause.known:
-        return "Known cause: none in the catalogue."
+        told = f" {visible(cause.what)}" if cause.what else ""
+        return f"Known cause: none in the catalogue.{told}"
     told = " ".join(visible(text) for text in (cause.what, cause.remedy, cause.link) if text)
     return f"Known cause {visible(cause.known)}: {told}"
