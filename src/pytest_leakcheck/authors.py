@@ -34,7 +34,8 @@ _SYSTEM = re.compile(
     r"|_memray\.[^/]*|libjemalloc[^/]*|libmimalloc[^/]*|libtcmalloc[^/]*)"
 )
 _ALLOCATES = re.compile(
-    r"alloc(?:ate|ator)?(?:$|[^a-z])|^operator new|^malloc|strn?dup$|^__rust_|^__rdl_|^__rg_",
+    r"(?<!de)alloc(?:ate|ator)?(?:$|[^a-z])|^operator new|^malloc|strn?dup$"
+    r"|^__rust_|^__rdl_|^__rg_",
     re.IGNORECASE,
 )
 _EVALUATES = ("_PyEval_EvalFrameDefault", "_TAIL_CALL_")
@@ -164,6 +165,6 @@ def _cython(symbol: str) -> str:
             parts.append(tail[:length])
             rest = tail[length:]
         else:  # the last one has a number of its own in front
-            parts.append(tail.lstrip("_") if not tail.startswith("__") else tail)
+            parts.append(tail)
             rest = ""
     return ".".join(parts) if parts and not rest else symbol

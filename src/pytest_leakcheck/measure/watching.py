@@ -175,12 +175,18 @@ class Watch:
         active = self._active.setdefault(_ident(), [])
         self._compare(frame, event, arg, active, 0)
         if event == "c_call":
-            name = self._names.name(arg)
+            name = self._names.name(arg) or "?"
             active.append((id(frame), name))
             if not self._is_machinery(frame.f_code):
                 self._names.note(frame.f_code.co_filename, frame.f_lineno, name, arg)
-        elif event in _C_ENDS and active:
-            active.pop()
+        elif event == "call":
+            active.append(_PYTHON)
+        elif event == "return":
+            if active and active[-1] is _PYTHON:
+                active.pop()
+        else:
+            while active and active.pop() is _PYTHON:
+                pass
         if self._heap is not None:
             self._in_use = self._heap() or 0
 
@@ -261,7 +267,7 @@ class Watch:
         """Whether another thread is inside compiled code that may have done it."""
         mine = _ident()
         return any(
-            active and active[-1][1].rpartition(".")[2] not in _WAITS
+            active and active[-1] is not _PYTHON and active[-1][1].rpartition(".")[2] not in _WAITS
             for thread, active in list(self._active.items())
             if thread != mine
         )
@@ -305,3 +311,5 @@ class Watch:
 
 
 _C_ENDS = ("c_return", "c_exception")
+#: In place of a compiled function: a function of Python runs.
+_PYTHON = (0, "")

@@ -1,0 +1,399 @@
+"""Watched calls: what stays open and where it was opened, and who took C heap."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import io
+import os
+import select
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_leakcheck.measure import watching
+from pytest_leakcheck.measure.opened import agree, resource_causes, told_by
+from pytest_leakcheck.measure.signals import Probes
+from pytest_leakcheck.measure.watching import Left, Watch
+from pytest_leakcheck.records import Site
+
+ROOT = str(Path(__file__).resolve().parent)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+
+Kept = list[Any]
+
+
+@pytest.fixture(name="kept")
+def _kept() -> Iterator[Kept]:
+    """Holds what a test opens, and closes it at the end."""
+    kept: Kept = []
+    yield kept
+    for thing in kept:
+        if isinstance(thing, int):
+            os.close(thing)
+        else:
+            thing.close()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else_watches() -> Iterator[None]:
+    """Coverage may trace lines; a profiler of calls would have the process."""
+    if sys.getprofile() is not None:
+        pytest.skip("a profiler is on in this process")
+    yield
+    sys.setprofile(None)
+
+
+def watched(call: Callable[[], object], *, heap: bool = False) -> Watch:
+    """One watched call."""
+    watch = Watch(ROOT, Probes(paced=False).heap if heap else None)
+    watch.run(call)
+    return watch
+
+
+def here(offset: int) -> int:
+    """The caller's line, so many lines on."""
+    return sys._getframe(1).f_lineno + offset
+
+
+def told(left: Left) -> tuple[str, str, int, str]:
+    """What is compared: kind, what, line, innermost frame of the stack."""
+    assert left.site is not None
+    assert left.site.file == "test_watching.py"
+    return left.signal, left.what, left.site.line, left.site.stack[0]
+
+
+# --- where things are opened ---------------------------------------------------------------------
+
+
+@linux
+def test_a_pipe_has_two_ends_and_one_place(kept: Kept) -> None:
+    """The compiled function that made it stands first."""
+
+    def run() -> None:
+        kept.extend(os.pipe())
+
+    line = here(-2)
+    expected = ("fds", "pipe", line, "posix.pipe (compiled code)")
+    assert [told(left) for left in watched(run).left()] == [expected, expected]
+
+
+@linux
+def test_a_class_that_raises_no_event_is_told_by_its_line(kept: Kept) -> None:
+    """Calls of classes are invisible to profilers; lines are not."""
+    if sys.gettrace() is not None:
+        pytest.skip("somebody else traces lines here")
+
+    def run() -> None:
+        kept.append((len(kept).__add__(0) and io.BytesIO()) or io.BytesIO())
+        kept.append(io.FileIO(os.devnull))
+        kept.append(io.BytesIO())
+
+    line = here(-3)
+    (left,) = watched(run).left()
+    assert left.site is not None
+    assert (left.what, left.site.line) == ("device /dev/null", line)
+
+
+@linux
+def test_the_place_is_the_innermost_beyond_the_standard_library(kept: Kept, tmp_path: Path) -> None:
+    """The stack tells all of it."""
+    path = tmp_path / "shop_17.sqlite3"
+
+    def run() -> None:
+        kept.append(socket.socket())
+        kept.append(sqlite3.connect(path))
+        kept[-1].execute("create table t (x)")
+        kept.append(select.epoll())
+
+    first = here(-5)
+    found = {left.what: left for left in watched(run).left()}
+    assert set(found) == {"socket", "file shop_*.sqlite3", "eventpoll"}
+    site = found["socket"].site
+    assert site is not None
+    assert (site.file, site.line) == ("test_watching.py", first)
+    assert any("socket.py:" in frame for frame in site.stack)
+    assert any("run (test_watching.py:" in frame for frame in site.stack)
+
+
+@linux
+def test_what_is_closed_again_is_not_told(tmp_path: Path) -> None:
+    """Nor what takes its number."""
+    path = tmp_path / "a"
+    path.write_text("x")
+
+    def run() -> None:
+        path.read_text()
+        os.close(os.dup(0))
+
+    assert watched(run).left() == []
+
+
+@linux
+def test_what_was_open_before_is_not_told(kept: Kept) -> None:
+    """Only this run's."""
+    kept.append(os.dup(0))
+    assert watched(lambda: None).left() == []
+
+
+@linux
+def test_a_thread_and_what_it_opens(kept: Kept) -> None:
+    """New threads are watched too."""
+    ready, end = threading.Event(), threading.Event()
+
+    def work() -> None:
+        kept.append(os.open(os.devnull, os.O_RDONLY))
+        ready.set()
+        end.wait()
+
+    def run() -> None:
+        threads.append(threading.Thread(target=work, daemon=True))
+        threads[0].start()
+        ready.wait()
+
+    threads: list[threading.Thread] = []
+    started = here(-4)
+    try:
+        found = {left.signal: left for left in watched(run).left()}
+    finally:
+        end.set()
+        threads[0].join()
+    assert told(found["threads"])[:3] == ("threads", "thread", started)
+    site = found["fds"].site
+    assert site is not None
+    assert site.function.endswith("work")
+
+
+@linux
+def test_a_child_process() -> None:
+    """By the name of its command."""
+    children: list[subprocess.Popen[bytes]] = []
+
+    def run() -> None:
+        children.append(subprocess.Popen(["sleep", "30"]))
+
+    line = here(-2)
+    try:
+        (left,) = (left for left in watched(run).left() if left.signal == "children")
+    finally:
+        children[0].kill()
+        children[0].wait()
+    assert told(left)[:3] == ("children", "process sleep", line)
+
+
+# --- manners -------------------------------------------------------------------------------------
+
+
+def test_another_profiler_is_left_alone() -> None:
+    """The run happens all the same."""
+    calls: list[int] = []
+
+    def other(*_: object) -> None:
+        return None
+
+    sys.setprofile(other)
+    watch = watched(lambda: calls.append(1))
+    assert sys.getprofile() is other
+    assert calls == [1]
+    assert watch.refused == "another profiler has this process: calls were not watched"
+
+
+def test_a_test_that_sets_a_profiler_keeps_it() -> None:
+    """One sentence says so."""
+
+    def other(*_: object) -> None:
+        return None
+
+    watch = watched(lambda: sys.setprofile(other))
+    assert sys.getprofile() is other
+    assert watch.refused == "the test sets a profiler of its own: calls were not watched"
+
+
+def test_profilers_and_tracers_are_put_back() -> None:
+    """Those of threads that start later too."""
+    tracer = sys.gettrace()
+    later = threading.getprofile()
+    watched(lambda: None)
+    assert sys.getprofile() is None
+    assert sys.gettrace() is tracer
+    assert threading.getprofile() is later
+
+
+def test_an_exception_passes_through() -> None:
+    """And leaves nothing behind."""
+
+    def fail() -> None:
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        watched(fail)
+    assert sys.getprofile() is None
+
+
+def test_a_failure_of_the_watch_does_not_reach_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told."""
+
+    def broken(*_: object) -> None:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(Watch, "_compare", broken)
+    done: list[int] = []
+    watch = watched(lambda: done.append(len("x")))
+    assert done == [1]
+    assert watch.refused is not None
+    assert "ValueError: broken" in watch.refused
+
+
+def test_a_test_of_too_many_calls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its run goes on without the watch."""
+    monkeypatch.setattr(watching, "_MOST_S", 0.0)
+    watch = watched(lambda: [abs(n) for n in range(2000)])
+    assert watch.refused is not None
+    assert "more calls than can be watched" in watch.refused
+
+
+def test_nothing_of_the_users_is_kept(kept: Kept) -> None:
+    """Neither arguments nor frames nor what methods are bound to."""
+
+    class Thing(list[int]):
+        pass
+
+    seen: list[weakref.ref[Thing]] = []
+
+    def run() -> None:
+        thing = Thing()
+        thing.append(1)
+        kept.append(io.BytesIO(bytes(5000)))
+        seen.append(weakref.ref(thing))
+
+    watch = watched(run, heap=True)
+    gc.collect()
+    assert seen[0]() is None
+    assert watch.refused is None
+
+
+def test_no_code_of_the_users_runs() -> None:
+    """Hostile classes do not notice."""
+
+    class Meta(type):
+        def __getattribute__(cls, name: str) -> Any:
+            raise AssertionError(name)
+
+        def __eq__(cls, other: object) -> bool:
+            raise AssertionError
+
+        __hash__ = type.__hash__
+
+    class Hostile(list[int], metaclass=Meta):
+        pass
+
+    hostile = Hostile()
+    append = list.append
+    watch = watched(lambda: append(hostile, 1))
+    assert watch.refused is None
+
+
+@pytest.mark.skipif(sys.platform == "linux", reason="Linux tells them apart")
+def test_elsewhere_nothing_is_told_apart(kept: Kept) -> None:
+    """The tables are empty."""
+    assert watched(lambda: kept.append(os.dup(0))).left() == []
+
+
+# --- C heap --------------------------------------------------------------------------------------
+
+
+@linux
+def test_the_line_that_takes_c_heap() -> None:
+    """ctypes raises no event: its line is told."""
+    if sys.gettrace() is not None:
+        pytest.skip("somebody else traces lines here")
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.free.argtypes = [ctypes.c_void_p]
+    taken: list[int] = []
+
+    def run() -> None:
+        taken.append(libc.malloc(70_000))
+        libc.free(libc.malloc(90_000))
+
+    line = here(-3)
+    heap = watched(run, heap=True).heap()
+    libc.free(taken[0])
+    assert heap.get(("test_watching.py", line, ""), 0) == pytest.approx(70_000, abs=200)
+    assert sum(heap.values()) == pytest.approx(70_000, abs=5000)
+
+
+@linux
+def test_the_function_that_takes_c_heap() -> None:
+    """A compiled function with an event of its own is named."""
+    kept: list[bytes] = []
+
+    def run() -> None:
+        kept.append(os.urandom(80_000))
+
+    heap = watched(run, heap=True).heap()
+    (name,) = (key[2] for key, amount in heap.items() if amount > 70_000)
+    assert name == "posix.urandom"
+
+
+def test_calls_of_extensions_are_noted() -> None:
+    """With their shared object; the standard library's are not."""
+    import msgspec
+
+    encoder = msgspec.json.Encoder()
+    watch = watched(lambda: (encoder.encode([1]), os.getpid()))
+    (call,) = watch.calls()
+    assert call.name == "msgspec.json.Encoder.encode"
+    assert call.file == "test_watching.py"
+    assert call.library.startswith("msgspec/_core.")
+
+
+# --- records -------------------------------------------------------------------------------------
+
+SITE = Site(file="app/db.py", line=41, function="Store.__init__", stack=["posix.pipe"])
+
+
+def test_what_two_runs_agree_on_has_a_place() -> None:
+    """The count is per run."""
+    run = [Left("fds", "pipe", SITE)] * 2
+    (record,) = agree("t", [run, run])
+    assert (record.what, record.count, record.site) == ("pipe", 2.0, SITE)
+
+
+def test_what_two_runs_do_not_agree_on_has_none() -> None:
+    """Another thread may have opened it."""
+    other = Site(file="app/other.py", line=1, function="f")
+    (record,) = agree("t", [[Left("fds", "pipe", SITE)], [Left("fds", "pipe", other)]])
+    assert (record.count, record.site) == (1.0, None)
+
+
+def test_a_place_that_opens_several_kinds_is_one_cause() -> None:
+    """Named without numbers."""
+    records = agree("t", [[Left("fds", "pipe", SITE), Left("threads", "thread", SITE)]] * 2)
+    (cause,) = resource_causes(records)
+    assert (cause.kind, cause.head, cause.per_run) == ("resource", "pipe, thread", 2.0)
+    moved = Site(file="app/db.py", line=977, function="Shop.__init__")
+    (again,) = resource_causes(agree("u", [[Left("fds", "socket", moved)]]))
+    assert again.fingerprint == cause.fingerprint
+
+
+def test_what_has_no_place_makes_no_cause() -> None:
+    """Nobody is accused."""
+    assert resource_causes(agree("t", [[Left("fds", "pipe", None)]])) == []
+
+
+def test_a_watch_record_tells_heap_per_run() -> None:
+    """The mean of the runs, largest first."""
+    watch = watched(lambda: None)
+    watch._net.update({("a.py", 1, "f"): 100, ("b.py", 2, ""): 4000})
+    record = told_by("t", [watch, watch], ROOT, [SITE])
+    assert [(s.file, s.bytes) for s in record.heap] == [("b.py", 4000), ("a.py", 100)]
+    assert record.python == [SITE]
