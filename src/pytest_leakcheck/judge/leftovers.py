@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.verdict import EXACT
+from pytest_leakcheck.judge.repeats import EXACT
 from pytest_leakcheck.records import FixtureRecord, LedgerRecord, TestRecord
 
 _RESOURCES = tuple(name for name in EXACT if name != "survivors")

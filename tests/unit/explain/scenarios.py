@@ -62,9 +62,7 @@ def leak(
 
         name = make.__name__
         SCENARIOS.append(
-            Scenario(
-                identifier, name, make, clean_all, remedy, container, package, since, slow
-            )
+            Scenario(identifier, name, make, clean_all, remedy, container, package, since, slow)
         )
         return make
 

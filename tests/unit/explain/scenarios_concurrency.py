@@ -183,7 +183,7 @@ EVENT: Any = None
 
 def loop() -> Any:
     """A loop that outlives tests, as a fixture of the session would make it."""
-    global LOOP, EVENT  # noqa: PLW0603
+    global LOOP, EVENT
     if LOOP is None:
         LOOP, EVENT = asyncio.new_event_loop(), asyncio.Event()
     return LOOP

@@ -24,12 +24,12 @@ import unittest
 import unittest.case
 import warnings
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from scenarios import KEPT, TABLE, Payload, fresh, leak
+from scenarios import KEPT, Payload, fresh, leak
 
 # --- caches --------------------------------------------------------------------------------------
 

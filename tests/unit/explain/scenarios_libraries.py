@@ -114,7 +114,6 @@ def logger_per_run() -> Iterator[None]:
     del logging.Logger.manager.loggerDict[name]
 
 
-
 # --- chromadb ------------------------------------------------------------------------------------
 
 
