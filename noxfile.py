@@ -82,6 +82,17 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def leakbench(session: nox.Session) -> None:
+    """How often leaks are found and innocents accused, beside the rivals. Writes docs/accuracy.md.
+
+    ``-- --quick``: a subset that ends in minutes, by our tool alone.
+    """
+    session.install("-e.[all]", *_group("leakbench"))
+    session.chdir("benchmarks")
+    session.run("python", "-m", "leakbench", *session.posargs)
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Write the small demo pages in reports/demo/ anew."""
     session.install("-e.[all]", *_group("subject"))

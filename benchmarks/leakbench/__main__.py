@@ -20,30 +20,21 @@ from pathlib import Path
 
 import msgspec
 
-from .cases import FAMILIES, Case, SideName, load_cases
+from .cases import FAMILIES, QUICK, Case, SideName, load_cases
 from .environments import KEPT, Environments, UnmadeEnvironmentError
 from .instances import CASE_FILE
+from .report import Row, faults, write_accuracy
 from .score import confusion, score
 from .tools import OURS, TOOLS, Answer, Job, Outcome, Tool, run_tool
 
 NEIGHBOURS = Path(__file__).with_name("test_neighbours.py")
 RESULTS = KEPT / "results"
 
-#: Cases of the quick run: every kind of leak and of innocent once, without a package to install.
-QUICK = (
-    *("sizes-list", "sizes-bytes", "sizes-malloc", "class-attribute", "closure-callback"),
-    *("linked-chain", "scope-autouse-atomic", "scope-testcase", "incref-small", "resource-pipe"),
-    *("resource-thread", "every-second-run"),
-    *("lru-cache-bounded", "re-cache", "cycles", "lazy-import", "thread-pool"),
-)
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run, score, report. Fails where our tool accuses wrongly or misses."""
     options = _parser().parse_args(argv)
     if options.report:
-        from .report import write_accuracy
-
         write_accuracy(RESULTS)
         return 0
     cases = _chosen(options)
@@ -67,8 +58,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     wrong = sum(bench.wrong(outcome) for outcome in outcomes if outcome.tool == OURS.name)
     print(f"\n{len(outcomes)} runs; {wrong} with an answer of ours that is wrong")
     if not options.quick and not options.only:
-        from .report import write_accuracy
-
         write_accuracy(RESULTS)
     return 1 if wrong else 0
 
@@ -167,22 +156,14 @@ class Bench:
         """The case of an outcome."""
         return self._cases[outcome.family, outcome.case]
 
+    def row(self, outcome: Outcome) -> Row:
+        """An outcome with its case, scored."""
+        case = self.case_of(outcome)
+        return Row(case=case, outcome=outcome, scored=score(case, outcome))
+
     def wrong(self, outcome: Outcome) -> bool:
         """Whether our tool accused wrongly or missed."""
-        return bool(outcome.failed) or bool(self.faults(outcome))
-
-    def faults(self, outcome: Outcome) -> list[str]:
-        """What is wrong with an outcome, a line each."""
-        case = self.case_of(outcome)
-        lines: list[str] = []
-        for s in score(case, outcome):
-            if not s.right:
-                lines.append(f"{s.truth} but {s.verdict or s.accused}: {s.nodeid}")
-            elif s.growth is False:
-                lines.append(f"growth {s.growth_told}: {s.nodeid}")
-            elif s.holder is False:
-                lines.append(f"holder {s.named[:3]}: {s.nodeid}")
-        return lines
+        return bool(faults(self.row(outcome)))
 
 
 def _tell(bench: Bench, outcome: Outcome) -> bool:
@@ -194,7 +175,7 @@ def _tell(bench: Bench, outcome: Outcome) -> bool:
     name = f"{outcome.family}/{outcome.case} {outcome.side} {outcome.tool} #{outcome.seed}"
     print(f"{name:72} {outcome.seconds:6.1f} s  {told}", flush=True)
     if outcome.tool == OURS.name:
-        for line in bench.faults(outcome):
+        for line in faults(bench.row(outcome)):
             print(f"    {line}", flush=True)
     return True
 
