@@ -15,7 +15,12 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pytest_leakcheck.measure.retention import divide, running_state, settle_log_buffers
+from pytest_leakcheck.measure.retention import (
+    count_pytests,
+    divide,
+    running_state,
+    settle_log_buffers,
+)
 from pytest_leakcheck.measure.signals import Probes, given_back, growth
 from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
 from pytest_leakcheck.records import (
@@ -42,9 +47,11 @@ _clock = time.perf_counter
 _gc_enabled = gc.isenabled
 _modules = sys.modules
 
-#: A collection of the whole heap is due when so many objects were frozen since the last one …
+#: A collection of the whole heap is due at a module's end when so many objects were frozen since the
+#: last one, and when all such collections keep within this share of the run's time and this start …
 _DEBT_AT_MODULE_END = 5_000
-#: … or, inside a module, when they exceed this share of the heap and this number.
+_FULL_SHARE, _FULL_START_S = 0.01, 0.25
+#: … and always when they exceed this share of the heap and this number.
 _DEBT_SHARE, _DEBT_LEAST = 0.25, 50_000
 
 _forks = 0
@@ -99,9 +106,11 @@ class Accounts:
         self._fixture_ids: set[int] = set()
         self._fixture_names: list[str] = []
         self._notes: list[str] = []
-        self._totals = {"tests": ZERO, "fixtures": ZERO, "pytest": ZERO, "collected": ZERO}
+        self._tests, self._by_fixtures, self._by_collections = _Total(), _Total(), _Total()
+        self._pytest_survivors = 0
         self._harness_s = 0.0
         self._full_collections = 0
+        self._full_s = self._full_cost_s = 0.0
         self._nodeid = ""
         self._collected = 0
         self._forks = 0
@@ -114,21 +123,23 @@ class Accounts:
         self._heap_objects = self._boundary.start()
         self._first = self._base = self._probes.read_exactly()
         self._since_skipped(self._first)
-        self._harness_s += _clock() - start
+        self._collected = collected_so_far()
+        self._full_cost_s = _clock() - start
+        self._harness_s += self._full_cost_s
 
     def close(self) -> None:
         """Write the ledger and the end record; give the heap back."""
         self._boundary.collect_all()
         end = self._probes.read_exactly()
-        self._charge("collected", growth(self._base, end, survivors=0))
-        self._charge("tests", self._since_skipped(end))
+        self._by_collections.add(growth(self._base, end, survivors=0))
+        self._tests.add(self._since_skipped(end))
         self._journal.append(
             LedgerRecord(
                 process=growth(self._first, end),
-                tests=self._totals["tests"],
-                fixtures=self._totals["fixtures"],
-                pytest=self._totals["pytest"],
-                collected=self._totals["collected"],
+                tests=self._tests.growth(),
+                fixtures=self._by_fixtures.growth(),
+                pytest=add_growth(ZERO, Growth(survivors=self._pytest_survivors)),
+                collected=self._by_collections.growth(),
                 tests_run=self._index,
                 full_collections=self._full_collections,
                 harness_s=round(self._harness_s, 4),
@@ -140,15 +151,18 @@ class Accounts:
     # --- tests ---------------------------------------------------------------------------------
 
     def begin_test(self, nodeid: str) -> None:
-        """Put on disk that a test begins."""
+        """Put on disk that a test begins, with the memory at the account before it."""
         self._nodeid = nodeid
-        self._collected = collected_so_far()
         self._forks = _forks
         self._module_count = len(_modules)
         self._gc_was_on = _gc_enabled()
         self._journal.append(
-            StartRecord(nodeid=nodeid, at_s=self._probes.elapsed(), rss_bytes=self._probes.rss())
+            StartRecord(
+                nodeid=nodeid, at_s=self._probes.elapsed(), rss_bytes=self._base.rss_bytes
+            )
         )
+        # What the running hook calls hold is old from here on, and none of the test's survivors.
+        self._boundary.draw()
 
     def note(self, slug: str) -> None:
         """Remember something that bears on the verdict of the running test."""
@@ -164,18 +178,13 @@ class Accounts:
         heap_before = self._probes.heap()
         self._boundary.collect()
         reading = self._probes.read()
-        survivors = self._boundary.survivors()
-        stack = running_state(2)
-        harness = [self, self.__dict__, self._instances, self._boundary.mark, stack]
-        left = divide(survivors, item, self._fixture_ids, harness, stack)
-        types, user_survivors = count_types(left.mine), len(left.mine)
-        of_pytest, of_fixtures = left.pytest, left.fixtures
-        del survivors, left, harness, stack
+        mine, types, of_pytest, of_fixtures = self._look(item)
         self._note_disturbances()
         unseen = self._boundary.user_froze or self._boundary.user_unfroze
-        total = growth(self._base, reading, None if unseen else user_survivors)
-        own = add_growth(total, self._charged, -1)
-        skipped = self._since_skipped(reading)
+        own = growth(self._base, reading, None if unseen else mine)
+        if self._charged is not ZERO:
+            own = add_growth(own, self._charged, -1)
+        collected = collected_so_far()
         record = TestRecord(
             nodeid=self._nodeid,
             index=self._index,
@@ -189,7 +198,7 @@ class Accounts:
             modules=_new_packages(self._module_count),
             module_count=max(0, len(_modules) - self._module_count),
             late=Late(
-                objects=collected_so_far() - self._collected,
+                objects=collected - self._collected,
                 heap_bytes=given_back(heap_before, reading.heap_bytes),
             ),
             peak_growth_bytes=_over(reading.peak_bytes, self._base.rss_bytes),
@@ -198,41 +207,72 @@ class Accounts:
             traced=traced,
         )
         self._journal.append(record)
-        self._charge("tests", add_growth(skipped, own))
-        self._charge("pytest", Growth(survivors=of_pytest))
-        self._boundary.debt += user_survivors + of_pytest + of_fixtures
+        self._tests.add(own)
+        if (skipped := self._since_skipped(reading)) is not ZERO:
+            self._tests.add(skipped)
+        self._pytest_survivors += of_pytest
+        self._collected = collected
+        self._boundary.debt += mine + of_pytest + of_fixtures
         self._begin_anew(reading)
         self._harness_s += _clock() - start
         return record
 
+    def _look(self, item: pytest.Item) -> tuple[int, dict[str, int], int, int]:
+        """Whose survivors there are: the test's, with their types, pytest's, wider fixtures'.
+
+        O(survivors). Holds no survivor after its return.
+        """
+        survivors = self._boundary.survivors()
+        if not self._fixture_ids:
+            of_pytest = count_pytests(survivors, item, self._boundary.mark)
+            if of_pytest is not None:
+                return 0, {}, of_pytest, 0
+        stack = running_state(1)
+        harness = [self, self.__dict__, self._instances, self._boundary.mark, stack]
+        left = divide(survivors, item, self._fixture_ids, harness, stack)
+        return len(left.mine), count_types(left.mine), left.pytest, left.fixtures
+
     def pay_debt(self, *, module_ended: bool) -> None:
         """Collect the whole heap when enough was frozen since the last time. O(heap), seldom."""
         debt = self._boundary.debt
-        due = debt > max(_DEBT_LEAST, _DEBT_SHARE * self._heap_objects)
-        if not due and not (module_ended and debt > _DEBT_AT_MODULE_END):
-            return
+        if debt > max(_DEBT_LEAST, _DEBT_SHARE * self._heap_objects):
+            self._collect_all()
+        elif module_ended and debt > _DEBT_AT_MODULE_END:
+            spent = self._full_s + self._full_cost_s
+            if spent <= _FULL_START_S + _FULL_SHARE * self._probes.elapsed():
+                self._collect_all()
+
+    def _collect_all(self) -> None:
         start = _clock()
-        self._boundary.collect_all()
+        self._heap_objects += self._boundary.debt
+        # One pass: what its finalizers leave is found at the next one.
+        self._heap_objects -= self._boundary.collect_all(most=1)
         reading = self._probes.read()
-        self._charge("collected", growth(self._base, reading, survivors=0))
+        self._by_collections.add(growth(self._base, reading, survivors=0))
         self._full_collections += 1
         self._base = reading
-        self._harness_s += _clock() - start
+        self._collected = collected_so_far()
+        self._full_cost_s = _clock() - start
+        self._full_s += self._full_cost_s
+        self._harness_s += self._full_cost_s
 
     def _since_skipped(self, reading: Reading) -> Growth:
         """Growth over several tests of a signal that was not read after each of them.
 
         It belongs to the tests' account as a whole; no single test is charged.
         """
-        spans = dict.fromkeys(Growth.__struct_fields__, 0)
-        for name in ("heap_bytes", "blocks"):
-            value = getattr(reading, name)
+        spans: dict[str, int] = {}
+        known, base = self._known, self._base
+        for name, before, value in (
+            ("heap_bytes", base.heap_bytes, reading.heap_bytes),
+            ("blocks", base.blocks, reading.blocks),
+        ):
             if value is None:
                 continue
-            if getattr(self._base, name) is None and name in self._known:
-                spans[name] = value - self._known[name]
-            self._known[name] = value
-        return Growth(**spans)
+            if before is None and name in known:
+                spans[name] = value - known[name]
+            known[name] = value
+        return Growth(**spans) if spans else ZERO
 
     def _begin_anew(self, reading: Reading) -> None:
         self._index += 1
@@ -260,9 +300,6 @@ class Accounts:
             self.note("gc-unfrozen")
         elif self._boundary.user_froze:
             self.note("gc-frozen")
-
-    def _charge(self, account: str, amount: Growth) -> None:
-        self._totals[account] = add_growth(self._totals[account], amount)
 
     # --- wider fixtures ------------------------------------------------------------------------
 
@@ -305,7 +342,7 @@ class Accounts:
 
     def _fixture_moved(self, instance: _Instance, phase: Any, amount: Growth) -> None:
         self._charged = add_growth(self._charged, amount)
-        self._charge("fixtures", amount)
+        self._by_fixtures.add(amount)
         self._journal.append(
             FixtureRecord(
                 fixture=instance.name,
@@ -316,6 +353,36 @@ class Accounts:
                 nodeid=self._nodeid,
                 growth=amount,
             )
+        )
+
+
+class _Total:
+    """A running sum of growths; what one of them lacks adds nothing."""
+
+    __slots__ = ("blocks", "children", "fds", "heap", "rss", "survivors", "threads")
+
+    def __init__(self) -> None:
+        self.rss = self.heap = self.blocks = self.survivors = 0
+        self.fds = self.threads = self.children = 0
+
+    def add(self, amount: Growth) -> None:
+        self.rss += amount.rss_bytes or 0
+        self.heap += amount.heap_bytes or 0
+        self.blocks += amount.blocks or 0
+        self.survivors += amount.survivors or 0
+        self.fds += amount.fds or 0
+        self.threads += amount.threads or 0
+        self.children += amount.children or 0
+
+    def growth(self) -> Growth:
+        return Growth(
+            rss_bytes=self.rss,
+            heap_bytes=self.heap,
+            blocks=self.blocks,
+            survivors=self.survivors,
+            fds=self.fds,
+            threads=self.threads,
+            children=self.children,
         )
 
 

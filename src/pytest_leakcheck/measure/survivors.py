@@ -20,6 +20,7 @@ from types import ModuleType
 # The tests under measurement may patch the `gc` module.
 _collect, _freeze, _unfreeze = gc.collect, gc.freeze, gc.unfreeze
 _get_objects, _get_referents, _get_stats = gc.get_objects, gc.get_referents, gc.get_stats
+_get_freeze_count = gc.get_freeze_count
 _get_count, _get_threshold, _is_enabled = gc.get_count, gc.get_threshold, gc.isenabled
 _INCREMENTAL = sys.version_info >= (3, 14)
 
@@ -56,17 +57,19 @@ class Boundary:
     def start(self) -> int:
         """Collect and freeze the whole heap. O(heap), once.
 
+        One pass: what its finalizers leave waits for the next collection of the whole heap.
+
         Returns:
-            How many objects were tracked.
+            How many objects are tracked.
         """
-        self.collect()
-        count = len(_get_objects())
+        _collect()
         self._old_mark = []
         gc.callbacks.append(self._on_collection)
         self._watching = True
         self.draw()
         self.debt = 0
-        return count
+        # O(heap) as the collection is, and without a list of all objects.
+        return _get_freeze_count()
 
     def stop(self) -> None:
         """Give the heap back to the collector."""
@@ -87,8 +90,8 @@ class Boundary:
         """The harness's own young object, which :meth:`survivors` shows too."""
         return self._young_mark
 
-    def collect(self) -> int:
-        """Collect what is young until nothing is found.
+    def collect(self, most: int = _MOST_COLLECTIONS) -> int:
+        """Collect what is young until nothing is found, or ``most`` times.
 
         Returns:
             Unreachable objects found.
@@ -96,23 +99,22 @@ class Boundary:
         self._own = True
         try:
             found = total = _collect()
-            for _ in range(_MOST_COLLECTIONS - 1):
-                if not found:
-                    break
+            while found and most > 1:
                 found = _collect()
                 total += found
+                most -= 1
         finally:
             self._own = False
         return total
 
-    def collect_all(self) -> int:
-        """Collect the whole heap, old cycles included. O(heap).
+    def collect_all(self, most: int = _MOST_COLLECTIONS) -> int:
+        """Collect the whole heap, old cycles included. O(heap), up to ``most`` times.
 
         Returns:
             Unreachable objects found.
         """
         _unfreeze()
-        found = self.collect()
+        found = self.collect(most)
         self.draw()
         self.debt = 0
         return found
@@ -151,6 +153,9 @@ class Boundary:
             # Old and new can no longer be told apart; the caller reports nothing from this test.
             self.user_unfroze = True
             return []
+        if not self._early_count:
+            self.user_froze = mark not in ids
+            return young
         early = set(self._early[: self._early_count])
         self.user_froze = mark not in ids and mark not in early
         early -= ids
@@ -203,7 +208,10 @@ def _asked_for() -> bool:
 
 def collected_so_far() -> int:
     """Unreachable objects that the collector has found in this process, all generations."""
-    return sum(generation["collected"] for generation in _get_stats())
+    total = 0
+    for generation in _get_stats():
+        total += generation["collected"]
+    return total
 
 
 def alive_among(ids: set[int]) -> list[object]:

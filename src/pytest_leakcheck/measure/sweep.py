@@ -69,26 +69,39 @@ class Sweep:
         if not self._measuring():
             return (yield)
         self._outcome = "passed"
-        self._guarded(self._begin, item)
+        self._begin(item)
         start = _clock()
         try:
             return (yield)
         finally:
             if self._measuring():
-                self._guarded(self._end, item, nextitem, _clock() - start)
+                self._end(item, nextitem, _clock() - start)
+
+    # These two are called and guarded without an object made for the call, which would be among
+    # the survivors that they look at.
 
     def _begin(self, item: pytest.Item) -> None:
-        self._accounts.begin_test(item.nodeid)
-        if self._full is not None:
-            self._full.start(capture_name(item.nodeid), others_tracker(item))
+        try:
+            self._accounts.begin_test(item.nodeid)
+            if self._full is not None:
+                self._full.start(capture_name(item.nodeid), others_tracker(item))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the suite goes on
+            self._give_up(error)
 
     def _end(self, item: pytest.Item, nextitem: pytest.Item | None, duration_s: float) -> None:
+        try:
+            self._close(item, nextitem, duration_s)
+        except Exception as error:  # noqa: BLE001
+            self._give_up(error)
+
+    def _close(self, item: pytest.Item, nextitem: pytest.Item | None, duration_s: float) -> None:
         if self._outcome in ("failed", "xfailed", "error"):
             _drop_last_exception()
         traced = self._traced() if self._full is not None else None
         self._accounts.close_test(item, self._outcome, duration_s, traced)
-        module_ended = nextitem is None or nextitem.path != item.path
-        self._accounts.pay_debt(module_ended=module_ended)
+        # After the last test the accounts are closed, with a collection of the whole heap.
+        if nextitem is not None:
+            self._accounts.pay_debt(module_ended=nextitem.path != item.path)
 
     def _traced(self) -> Traced:
         assert self._full is not None
@@ -157,17 +170,20 @@ class Sweep:
         """Call into the harness; an error there ends the measuring, not the suite."""
         try:
             call(*args)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the suite goes on
-            self.failure = (
-                f"Measuring stopped: {type(error).__name__}: {error}. The tests ran on; please "
-                "report this."
-            )
-            self.journal.append(EventRecord(slug=HARNESS_FAILED, sentence=self.failure))
-            with suppress(Exception):
-                self.boundary.stop()
-            with suppress(Exception):
-                if self._full is not None:
-                    self._full.stop()
+        except Exception as error:  # noqa: BLE001
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self.failure = (
+            f"Measuring stopped: {type(error).__name__}: {error}. The tests ran on; please "
+            "report this."
+        )
+        self.journal.append(EventRecord(slug=HARNESS_FAILED, sentence=self.failure))
+        with suppress(Exception):
+            self.boundary.stop()
+        with suppress(Exception):
+            if self._full is not None:
+                self._full.stop()
 
 
 def others_tracker(item: pytest.Item) -> str | None:
