@@ -35,7 +35,7 @@ _SYSTEM = re.compile(
 )
 _ALLOCATES = re.compile(
     r"(?<!de)alloc(?:ate|ator)?(?:$|[^a-z])|^operator new|^malloc|strn?dup$"
-    r"|^__rust_|^__rdl_|^__rg_",
+    r"|^__rust_|^__rdl_|^__rg_|^PyDataMem_",
     re.IGNORECASE,
 )
 _EVALUATES = ("_PyEval_EvalFrameDefault", "_TAIL_CALL_")

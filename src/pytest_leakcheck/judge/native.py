@@ -141,10 +141,12 @@ def with_compiled_code(cause: Cause, watched: WatchRecord | None) -> Cause:
 
 def _only_library(watched: WatchRecord) -> tuple[str, str]:
     """The extension that has lost a reference, where there is one only; else what is known."""
-    if len(watched.libraries) == 1:
-        name = _name(watched.libraries[0])
-        return watched.libraries[0], (
-            f"{name} is the only extension module outside the standard library that is loaded."
+    used = {*watched.libraries, *(call.library for call in watched.calls)}
+    if len(used) == 1 and "" not in used:
+        (library,) = used
+        return library, (
+            f"{_name(library)} is the only extension module outside the standard library that the "
+            "tests use."
         )
     called = sorted({_of(call) for call in watched.calls})
     if not called:
