@@ -30,7 +30,7 @@ UNKNOWN = "<unknown>"
 
 _SYSTEM = re.compile(
     r"(?:python[0-9.]*|libpython[^/]*|libc[.-][^/]*|libm[.-][^/]*|ld-[^/]*|ld-linux[^/]*"
-    r"|libpthread[^/]*|libdl[.-][^/]*|libstdc\+\+[^/]*|libc\+\+[^/]*|libgcc_s[^/]*"
+    r"|libpthread[^/]*|libdl[.-][^/]*|libffi[.-][^/]*|libstdc\+\+[^/]*|libc\+\+[^/]*|libgcc_s[^/]*"
     r"|_memray\.[^/]*|libjemalloc[^/]*|libmimalloc[^/]*|libtcmalloc[^/]*)"
 )
 _ALLOCATES = re.compile(

@@ -158,7 +158,7 @@ def _whole(path: str) -> str:
 
 _CHANCE = re.compile(
     r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"  # a UUID
-    r"|(?<=tmp)[a-z0-9_]{8}"  # tempfile's names
+    r"|(?<=tmp)[a-z0-9_]{8}|(?<=psm_)[0-9a-f]{8}"  # tempfile's names, shared memory's
     r"|[0-9a-f]{16,}"
     r"|(?<![A-Za-z])[0-9]+|[0-9]{2,}"
 )

@@ -29,6 +29,7 @@ _sleep = time.sleep
 _get_profile, _set_profile = sys.getprofile, sys.setprofile
 _get_trace, _set_trace = sys.gettrace, sys.settrace
 _ident = threading.get_ident
+_current_frames = sys._current_frames  # noqa: SLF001 - there is no public one
 
 #: Watching is given up after so long: a test of millions of calls takes minutes under it.
 _MOST_S = 10.0
@@ -39,10 +40,17 @@ _CLOCK_MASK = 255
 #: Grace for threads that are ending and descriptors that they still close.
 _PAUSES_S = (0.0, 0.002, 0.008, 0.032, 0.064)
 
+#: A thread inside one of these has started another, which may run before they return.
+_STARTS = frozenset(("start_new_thread", "start_joinable_thread"))
+
 #: A thread inside one of these waits: what changes meanwhile is another's doing.
-_WAITS = frozenset(
-    ("acquire", "wait", "poll", "select", "recv", "recv_into", "recvfrom", "accept", "sleep")
-) | frozenset(("get", "join", "read", "readline", "readinto", "control", "waitpid", "sigwait"))
+_WAITS = (
+    _STARTS
+    | frozenset(
+        ("acquire", "wait", "poll", "select", "recv", "recv_into", "recvfrom", "accept", "sleep")
+    )
+    | frozenset(("get", "join", "read", "readline", "readinto", "control", "waitpid", "sigwait"))
+)
 
 
 class Left(NamedTuple):
@@ -259,9 +267,25 @@ class Watch:
             opened.pop(number, None)
         new = now.keys() - known
         self._known[position] = set(now)
-        if new:
-            site = None if self._another_is_busy() else self._site(author, name, line)
-            opened.update({number: _Opened(now[number], site) for number in new})
+        if not new:
+            return
+        site: Site | None = None
+        starter = self._starter() if self._tables[position].signal == "threads" else None
+        if starter is not None:
+            site = self._site(*starter, 0)
+        elif not self._another_is_busy():
+            site = self._site(author, name, line)
+        opened.update({number: _Opened(now[number], site) for number in new})
+
+    def _starter(self) -> tuple[FrameType, str] | None:
+        """The frame of another thread that is about to return from starting one: the new thread
+        may run first, and see itself."""
+        mine = _ident()
+        for thread, active in list(self._active.items()):
+            if thread != mine and active and _last_part(active[-1][1]) in _STARTS:
+                frame = _current_frames().get(thread)
+                return None if frame is None else (frame, active[-1][1])
+        return None
 
     def _another_is_busy(self) -> bool:
         """Whether another thread is inside compiled code that may have done it."""
@@ -308,6 +332,10 @@ class Watch:
             quiet = any(part in file for part in MACHINERY) or is_standard(file)
             self._quiet[file] = quiet
         return quiet
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 _C_ENDS = ("c_return", "c_exception")

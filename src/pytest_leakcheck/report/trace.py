@@ -66,8 +66,8 @@ def _native_sentence(cause: Cause) -> str:
     if not cause.sites or cause.sites[0].native:
         called = f", {label}," if label else ""
         return f"{head}{called} leaves memory behind that nothing in Python holds"
-    lost = f"compiled code of {label} keeps them" if label else "no reference to them is to be seen"
-    return f"{head} makes Python objects that stay, and {lost}"
+    lost = f"compiled code of {label} keeps it" if label else "no reference to it is to be seen"
+    return f"{head} allocates Python memory that stays, and {lost}"
 
 
 def step_name(step: Step) -> str:

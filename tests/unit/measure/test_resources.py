@@ -32,7 +32,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
         ("/x/data (deleted)", "deleted file data"),
         ("/dev/null", "device /dev/null"),
         ("/dev/pts/3", "device /dev/pts/*"),
-        ("/dev/shm/psm_1a2b", "file psm_*a2b"),
+        ("/dev/shm/psm_1a2bdf90", "file psm_*"),
         ("/memfd:name (deleted)", "memory file"),
         ("pipe:[4711]", "pipe"),
         ("socket:[4711]", "socket 4711"),
