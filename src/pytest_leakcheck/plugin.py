@@ -64,6 +64,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("leakcheck", "measure every run, as --leakcheck does", type="bool")
     parser.addini("leakcheck_depth", _DEPTH_HELP, default="default")
     parser.addini("leakcheck_dir", "where runs are kept", default=".leakcheck")
+    parser.addini(
+        "leakcheck_catalogue",
+        "files with known causes of your own (TOML)",
+        type="paths",
+        default=[],
+    )
     parser.addini("limit_memory", "pytest-memray's limit_memory for every test", default="")
     parser.addini("limit_leaks", "pytest-memray's limit_leaks for every test", default="")
 
@@ -114,6 +120,11 @@ def _settings(config: pytest.Config) -> Settings:
     try:
         depth = config.getoption("leakcheck_depth") or config.getini("leakcheck_depth")
         options["depth"] = parse_depth(str(depth))
+        files = config.getini("leakcheck_catalogue")
+        if files:
+            from pytest_leakcheck.explain.catalogue import check_files
+
+            options["catalogue"] = check_files(files, config.rootpath)
     except LeakcheckError as error:
         raise pytest.UsageError(str(error)) from None
     budget = config.getoption("leakcheck_confirm_budget")

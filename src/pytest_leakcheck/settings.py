@@ -119,6 +119,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     native_repeats: int = 2
     """Repeats under memray of a suspect whose C heap grows."""
     traceback_frames: int = 6
+    catalogue: tuple[str, ...] = ()
+    """Files with known causes of the user's own; relative to the root folder if they lie in it."""
     thresholds: Thresholds = Thresholds()
 
 

@@ -106,6 +106,19 @@ def entries(files: tuple[str, ...] = (), root: str = "") -> tuple[Known, ...]:
     return sum((_read(Path(root) / file, file) for file in files), ()) + own
 
 
+def check_files(files: Iterable[Path], root: Path) -> tuple[str, ...]:
+    """The files as settings keep them: relative to the root folder where they lie in it.
+
+    Raises:
+        UsageError: see :func:`entries`.
+    """
+    names = tuple(
+        str(file.relative_to(root)) if file.is_relative_to(root) else str(file) for file in files
+    )
+    entries(names, str(root))
+    return names
+
+
 def _read(path: Path, shown: str) -> tuple[Known, ...]:
     """One file of the user's."""
     try:

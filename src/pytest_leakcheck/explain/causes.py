@@ -24,6 +24,7 @@ from .paths import Path, fingerprint, fold, holder_line, steps_of
 from .sighting import sight
 from .status import BORN
 from .subgraph import Subgraph
+from .threads import Stacks
 
 __all__ = ["ContainerWatch", "explain_survivors", "watch_containers"]
 
@@ -82,7 +83,9 @@ class _Explanation:
         self.graph = LiveGraph()
         self.subgraph: Subgraph = self.graph.subgraph(survivors)
         self.heads = heads_of(self.subgraph)
-        self.ignore = {id(survivors), *ignore, *map(id, survivors)}
+        born = set(map(id, survivors))
+        self.ignore = {id(survivors), *ignore, *born}
+        self.stacks = Stacks(born)
 
     def causes(self) -> list[Cause]:
         """Searches batch by batch until all heads have a holder or the time is up."""
@@ -109,7 +112,7 @@ class _Explanation:
         for number in pending:
             self._count(self._cause(number, None, [number]), groups)
         return sorted(
-            merge_mock_calls(link_patches(list(groups.values()))),
+            merge_mock_calls(link_patches(self.stacks.merge(list(groups.values())))),
             key=lambda c: (-c.python_bytes, c.holder, c.head),
         )
 
@@ -217,10 +220,12 @@ class _Explanation:
         root = path.root if path is not None else NOT_FOUND
         hops = fold(path.hops) if path is not None else []
         line = holder_line(root.name, hops)
+        print_ = fingerprint(root.name, [hop.generic for hop in hops], name)
+        self.stacks.saw(print_, root.thread, owned)
         sighting = sight(path.chain if path is not None else [], node)
         known = catalogue.match(line, name, "held", self.versions, sighting, self.known)
         return Cause(
-            fingerprint=fingerprint(root.name, [hop.generic for hop in hops], name),
+            fingerprint=print_,
             kind="held",
             head=name,
             holder=line,

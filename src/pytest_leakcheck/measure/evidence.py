@@ -33,6 +33,7 @@ from pytest_leakcheck.records import (
 )
 
 if TYPE_CHECKING:
+    from pytest_leakcheck.explain.catalogue import Known
     from pytest_leakcheck.settings import Settings
 
 Run = Callable[[pytest.Item, Any], Outcome]
@@ -94,7 +95,9 @@ class Evidence:
             RepeatRecord(nodeid=name, phase="kept", number=0, growth=Growth(survivors=count))
         )
         try:
-            causes = explain_survivors(kept, ignore={id(kept)}, versions=self._versions())
+            causes = explain_survivors(
+                kept, ignore={id(kept)}, versions=self._versions(), known=self._known()
+            )
             return _visible_first(causes), count
         finally:
             kept.clear()
@@ -122,7 +125,7 @@ class Evidence:
             self._run(item, nextitem)
             self._boundary.collect()
             watch.again()
-        causes = watch.grown(min_rounds=2)
+        causes = watch.grown(min_rounds=2, versions=self._versions(), known=self._known())
         self._boundary.draw()
         return causes
 
@@ -221,6 +224,11 @@ class Evidence:
                 cycles=told.cycles,
             )
         )
+
+    def _known(self) -> tuple[Known, ...]:
+        from pytest_leakcheck.explain.catalogue import entries
+
+        return entries(self._settings.catalogue, self._root)
 
     def _versions(self) -> dict[str, str]:
         return installed_packages()

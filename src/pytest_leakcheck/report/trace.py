@@ -5,6 +5,7 @@ Standard library and records only; for the terminal, Markdown and the summary un
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -71,14 +72,42 @@ def _native_sentence(cause: Cause) -> str:
 
 
 def step_name(step: Step) -> str:
-    """What an object of the path is: its type and what tells it apart."""
+    """What an object of the path is: its type and what tells it apart.
+
+    ``class app.Client``, ``bound method app.Client.send``, ``list of Payload``.
+    """
     if step.label and step.type in ("module", "class", "function"):
         return visible(f"{step.type} {step.label}")
+    if step.type == "method":
+        return visible(f"bound method {step.label}".rstrip())
+    contents = _CONTENTS.fullmatch(step.label)
+    if contents is not None:
+        # The label names the first few: of a container that gathers, one name says it all.
+        names = list(dict.fromkeys(contents[1].removesuffix(", …").split(", ")))
+        return visible(
+            f"{step.type} of {' and '.join(names)}" if names[0] else f"empty {step.type}"
+        )
     return visible(f"{step.type} ({step.label})" if step.label else step.type)
 
 
+_CONTENTS = re.compile(r"[\[({](.*)[\])}]", re.DOTALL)
+
+
+def step_edge(before: Step, step: Step) -> str:
+    """The reference into a step as a person would write it: ``SharedSystemClient._systems``.
+
+    An attribute is written behind the short name of the class or object that has it; a module's
+    alone, since the module stands right above it.
+    """
+    edge = visible(step.edge).replace(".<locals>.", "().")
+    if not edge.startswith(".") or before.type == "module":
+        return edge
+    owner = before.label if before.type in ("class", "function") else before.type
+    return f"{visible(owner).rpartition('.')[2]}{edge}"
+
+
 def step_status(step: Step) -> str:
-    """``expected: module state``, ``stuck``, or nothing where it is not known."""
+    """``expected: a loaded module``, ``stuck: closed file``, or nothing where it is not known."""
     words = "" if step.status == "unknown" else step.status
     return visible(": ".join(filter(None, (words, step.reason))))
 
@@ -93,12 +122,21 @@ def path_lines(steps: Sequence[Step], tree: Tree = ASCII) -> list[str]:
             lines.append(said)
             continue
         last = position == len(steps) - 1
-        edge = visible(step.edge)
-        lines.append(f"{tree.last if last else tree.branch}{edge:<28} {said}")
+        margin = " " * len(tree.line) if last else tree.line
+        edge = step_edge(steps[position - 1], step)
+        short = len(edge) <= _EDGE_WIDTH
+        lines.append(
+            (tree.last if last else tree.branch) + (f"{edge:<28} {said}" if short else edge)
+        )
         if step.suspect:
-            margin = " " * len(tree.line) if last else tree.line
             lines.append(margin + "~" * min(len(edge), 60))
+        if not short:
+            lines.append(f"{margin}    {said}")
     return lines
+
+
+#: A longer reference has a line of its own, so that what it leads to stands in one column.
+_EDGE_WIDTH = 28
 
 
 def cause_lines(summary: CauseSummary, tree: Tree = ASCII, width: int = 100) -> list[str]:
@@ -106,8 +144,8 @@ def cause_lines(summary: CauseSummary, tree: Tree = ASCII, width: int = 100) -> 
     cause = summary.cause
     lines = [f"{cause_sentence(cause)}: {growth_words(summary.slopes)} per run."]
     lines += [f"  {line}" for line in path_lines(cause.steps, tree)]
+    lines += [f"  {line}" for line in culprit_lines(cause)]
     if cause.contents:
-        lines.append("  It retains:")
         lines += [
             f"    {visible(item.path)}  {visible(item.type)}, {size(item.bytes)}"
             for item in cause.contents[:MOST_SITES]
@@ -148,6 +186,20 @@ def resource_name(found: ResourceRecord) -> str:
     by = site.stack[0].removesuffix(COMPILED) if site.stack else ""
     by = f" by {by}" if by and site.stack[0].endswith(COMPILED) else ""
     return visible(f"{told}, opened at {site.file}:{site.line} in {site.function}{by}")
+
+
+def culprit_lines(cause: Cause) -> list[str]:
+    """Who is at fault and what merely goes with it, where Python objects show both."""
+    if cause.kind != "held" or not cause.objects:
+        return []
+    heads = max(1, round(cause.per_run))
+    others = cause.objects - heads
+    culprit = visible(cause.head) + (f" ({visible(cause.label)})" if cause.label else "")
+    lines = [f"Culprit: {count(heads)} {culprit}, kept by the path above."]
+    if others > 0 or cause.contents:
+        told = plural(others, "more object") if others > 0 else "plain values"
+        lines.append(f"Victims, kept by nothing else: {told}; {size(cause.python_bytes)} in all.")
+    return lines
 
 
 def site_name(site: Site) -> str:

@@ -189,6 +189,11 @@ def folder_left_on_the_path() -> Iterator[None]:
 _filters: list[Any] = []
 
 
+def filters_in_force() -> Any:
+    """The list itself; each ``catch_warnings`` puts another one in its place."""
+    return warnings.filters
+
+
 def _warn() -> None:
     # Reinstalling filters empties the registries, so it is done only once.
     if not _filters:
@@ -200,7 +205,7 @@ def _warn() -> None:
 
 def _restore_filters() -> None:
     if _filters:
-        warnings.filters[:], warnings.showwarning = _filters.pop()
+        filters_in_force()[:], warnings.showwarning = _filters.pop()
     globals().pop("__warningregistry__", None)
 
 
@@ -213,15 +218,11 @@ def warning_with_a_new_text() -> Iterator[None]:
 
 @leak("warning-filters")
 def filter_per_run() -> Iterator[None]:
-    with warnings.catch_warnings():
-        message = fresh("leakcheck ")
+    message = fresh("leakcheck ")
     warnings.filterwarnings("ignore", message=message)
     yield
-    warnings.filters[:] = [f for f in warnings.filters if not _is_for(f, message)]
-
-
-def _is_for(entry: Any, message: str) -> bool:
-    return getattr(entry[1], "pattern", None) == message
+    found = filters_in_force()
+    found[:] = [entry for entry in found if getattr(entry[1], "pattern", "") != message]
 
 
 # --- hooks and registries ------------------------------------------------------------------------
@@ -319,7 +320,12 @@ def collector_saves_everything() -> Iterator[None]:
     gc.garbage.clear()
 
 
-@leak("modules-imported", clean=lambda: _forget_modules())
+def _forget_modules() -> None:
+    for name in [n for n in sys.modules if n.startswith("leakcheck_made_")]:
+        del sys.modules[name]
+
+
+@leak("modules-imported", clean=_forget_modules)
 def module_made() -> Iterator[None]:
     name = fresh("leakcheck_made_")
     module: Any = types.ModuleType(name)
@@ -329,22 +335,17 @@ def module_made() -> Iterator[None]:
     del sys.modules[name]
 
 
-def _forget_modules() -> None:
-    for name in [n for n in sys.modules if n.startswith("leakcheck_made_")]:
-        del sys.modules[name]
+def _forget_variables() -> None:
+    for name in [n for n in os.environ if n.startswith("LEAKCHECK_MADE_")]:
+        del os.environ[name]
 
 
-@leak("environment", clean=lambda: _forget_variables(), container=True)
+@leak("environment", clean=_forget_variables, container=True)
 def environment_variable() -> Iterator[None]:
     name = fresh("LEAKCHECK_MADE_")
     os.environ[name] = "x"
     yield
     del os.environ[name]
-
-
-def _forget_variables() -> None:
-    for name in [n for n in os.environ if n.startswith("LEAKCHECK_MADE_")]:
-        del os.environ[name]
 
 
 def _detach_all() -> None:
@@ -420,7 +421,7 @@ def class_in_a_list() -> Iterator[None]:
     KEPT.remove(made)
 
 
-@leak("class-replaced", clean=lambda: _forget_modules())
+@leak("class-replaced", clean=_forget_modules)
 def instance_from_before_a_reload() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "leakcheck_made_module.py").write_text("class Made: ...\n")

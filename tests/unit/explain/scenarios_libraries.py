@@ -29,7 +29,7 @@ def calls_of_a_shared_mock() -> Iterator[None]:
     CLIENT.reset_mock()
 
 
-@leak("mock-children-kept", clean=lambda: CLIENT._mock_children.clear())
+@leak("mock-children-kept", clean=CLIENT._mock_children.clear)
 def children_of_a_shared_mock() -> Iterator[None]:
     name = fresh("attribute_")
     getattr(CLIENT, name)
@@ -132,7 +132,7 @@ def client_dropped() -> Iterator[None]:
 
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(anonymized_telemetry=False)
-        client = chromadb.PersistentClient(path=folder, settings=settings)
+        client: Any = chromadb.PersistentClient(path=folder, settings=settings)
         client.create_collection("docs", embedding_function=None)
         yield
         client.close()
@@ -164,7 +164,7 @@ def column_in_a_list() -> Iterator[None]:
 
 def _close_all() -> None:
     for o in KEPT:
-        getattr(o, "close", getattr(o, "clear", None))()
+        o.close() if hasattr(o, "close") else o.clear()
 
 
 def _session(package: str, name: str) -> Iterator[None]:
@@ -195,7 +195,7 @@ def _clear_filesystems() -> None:
 
 @leak("fsspec-instances", clean=_clear_filesystems, package="fsspec")
 def filesystem_per_run() -> Iterator[None]:
-    import fsspec
+    import fsspec  # type: ignore[import-untyped]
 
     fsspec.filesystem("memory", token=fresh("x"))
     yield
@@ -204,8 +204,8 @@ def filesystem_per_run() -> Iterator[None]:
 
 # --- matplotlib ----------------------------------------------------------------------------------
 # It is large and not installed for the tests. The stand-in has the same path as matplotlib's
-# registry of figures (_pylab_helpers.Gcf.figs, an OrderedDict of managers by number) and the part of
-# pyplot that fills and empties it, and nothing else.
+# registry of figures (_pylab_helpers.Gcf.figs, a dict of managers by number), which pyplot fills
+# and plt.close() empties, and nothing else.
 
 
 class Gcf:
@@ -253,5 +253,5 @@ def new_code_under_coverage() -> Iterator[None]:
         MEASURING.append(coverage.Coverage(data_file=None, config_file=False, messages=False))
         MEASURING[0].start()
     name = Path(tempfile.gettempdir()) / f"{fresh('leakcheck_made_')}.py"
-    exec(compile("x = 1\n" * 50, str(name), "exec"), {})
+    exec(compile("x = 1\n" * 50, str(name), "exec"), {})  # noqa: S102 - new code is the leak
     yield

@@ -1,4 +1,4 @@
-"""Every cause of the catalogue, made to happen: the leak, the identifier that comes out, the remedy.
+"""Every cause of the catalogue, made to happen: leak, identifier that comes out, remedy.
 
 A scenario is a generator: up to its ``yield`` it leaks as a test would, after it it does what the
 catalogue's remedy says. So a leak is half a scenario, and a whole one leaves nothing.
@@ -10,6 +10,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
+from typing import Any
 
 import pytest
 import scenarios_concurrency
@@ -25,7 +26,7 @@ from pytest_leakcheck.records import Cause
 
 def begin(scenario: Scenario) -> None:
     """Leak, and leave the scenario there; the generator itself keeps nothing."""
-    made = scenario.make()
+    made: Any = scenario.make()
     next(made)
     made.close()
 

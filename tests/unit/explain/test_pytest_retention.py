@@ -1,18 +1,12 @@
-"""What pytest itself keeps, seen from inside a pytest of its own."""
+"""What pytest itself keeps, seen from inside a pytest of its own when its tests are over."""
 
 from __future__ import annotations
 
-import gc
-from typing import Any
+import json
 
 import pytest
-
-from pytest_leakcheck.explain.causes import explain_survivors
-from pytest_leakcheck.records import Cause
 
 SUITE = """
-import pytest
-
 class Payload:
     pass
 
@@ -20,7 +14,10 @@ class TestStore:
     def test_it(self):
         self.kept = Payload()
 
-@pytest.mark.parametrize("value", [Payload()])
+def pytest_generate_tests(metafunc):
+    if "value" in metafunc.fixturenames:
+        metafunc.parametrize("value", [Payload()])
+
 def test_parameter(value):
     pass
 
@@ -28,26 +25,27 @@ def test_plugin(pytestconfig):
     pytestconfig.pluginmanager.kept_by_a_test = Payload()
 """
 
+CONFTEST = """
+import gc, json, pathlib
+from pytest_leakcheck.explain.causes import explain_survivors
 
-class AtTheEnd:
-    """Explains the payloads when all tests have run and the session is still there."""
-
-    def __init__(self) -> None:
-        self.causes: list[Cause] = []
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_runtestloop(self) -> None: ...
-
-    def pytest_sessionfinish(self) -> None:
-        gc.collect()
-        payloads = [o for o in gc.get_objects() if type(o).__name__ == "Payload"]
-        mine: list[Any] = [o for o in payloads if type(o).__module__ == "test_retention"]
-        self.causes = explain_survivors(mine, ignore={id(payloads), id(mine)})
+def pytest_sessionfinish(session):
+    gc.collect()
+    mine = [o for o in gc.get_objects() if type(o).__name__ == "Payload"]
+    causes = explain_survivors(mine, ignore={id(mine)})
+    told = [(cause.known, cause.holder) for cause in causes]
+    (session.config.rootpath / "told.json").write_text(json.dumps(told))
+"""
 
 
 def test_what_pytest_keeps_is_called_by_its_name(pytester: pytest.Pytester) -> None:
+    """An instance of a test class, a parameter, and anything else."""
     pytester.makepyfile(test_retention=SUITE)
-    at_the_end = AtTheEnd()
-    pytester.inline_run("-p", "no:leakcheck", "-p", "no:randomly", plugins=[at_the_end])
-    known = {cause.known: cause.holder for cause in at_the_end.causes}
-    assert set(known) == {"pytest-class-instance", "pytest-parameters", "pytest-retention"}, known
+    pytester.makeconftest(CONFTEST)
+    pytester.runpytest_subprocess("-p", "no:leakcheck").assert_outcomes(passed=3)
+    told = json.loads((pytester.path / "told.json").read_text())
+    assert sorted(known for known, _ in told) == [
+        "pytest-class-instance",
+        "pytest-parameters",
+        "pytest-retention",
+    ], told
