@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote as url_quote
@@ -44,7 +44,13 @@ from pytest_leakcheck.report.text import (
     signal_name,
     size,
 )
-from pytest_leakcheck.report.trace import cause_sentence, step_name, step_status
+from pytest_leakcheck.report.trace import (
+    cause_sentence,
+    culprit_lines,
+    step_edge,
+    step_name,
+    step_status,
+)
 
 #: Articles on a page; more are counted, and stand in the table of all tests.
 MOST_FINDINGS = 300
@@ -106,6 +112,8 @@ class Finding:
     flamegraph: str | None
     cause: Cause | None = None
     steps: list[PathStep] = field(default_factory=list)
+    culprit: list[str] = field(default_factory=list)
+    """Who is at fault, and what merely goes with it."""
     contents: list[Place] = field(default_factory=list)
     sites: list[Place] = field(default_factory=list)
     opened: list[Place] = field(default_factory=list)
@@ -170,6 +178,7 @@ def _of_cause(
         flamegraph=_flamegraph(run, [nodeid, *summary.witnesses], folder),
         cause=cause,
         steps=path_steps(cause.steps),
+        culprit=culprit_lines(cause),
         contents=[_content(item) for item in cause.contents],
         sites=[_site(site) for site in cause.sites if site.bytes],
         opened=[_opened(found) for found in summary.opened],
@@ -239,11 +248,13 @@ def _repeats(
     return words, raw, svg.repeats(values, f"{signal_name(signal)} per repeat: {raw}")
 
 
-def path_steps(steps: Iterable[Step]) -> list[PathStep]:
+def path_steps(steps: Sequence[Step]) -> list[PathStep]:
     """A holder path as text, root first."""
     return [
-        PathStep(step.edge, step_name(step), step_status(step), step.status, step.suspect)
-        for step in steps
+        PathStep(
+            step_edge(before, step), step_name(step), step_status(step), step.status, step.suspect
+        )
+        for before, step in zip([*steps[:1], *steps], steps, strict=False)
     ]
 
 
