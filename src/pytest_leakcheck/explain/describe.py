@@ -291,6 +291,10 @@ def _finished_task(o: Live) -> str:
     return ""
 
 
+def _ended_process(o: Live) -> str:
+    return "ended process" if type(_stored(o, "returncode")) is int else ""
+
+
 _STUCK: dict[str, Describer] = {
     "_io.FileIO": _closed_raw_file,
     "_io.TextIOWrapper": _closed_text,
@@ -304,6 +308,10 @@ _STUCK: dict[str, Describer] = {
     "_asyncio.Future": _finished_task,
     "concurrent.futures.thread.ThreadPoolExecutor": _flag("_shutdown", True, "shut down executor"),
     "logging.Handler": _flag("_closed", True, "closed logging handler"),
+    "asyncio.events.Handle": _flag("_cancelled", True, "cancelled callback"),
+    "subprocess.Popen": _ended_process,
+    "multiprocessing.queues.Queue": _flag("_closed", True, "closed queue"),
+    "multiprocessing.process.BaseProcess": _flag("_closed", True, "closed process"),
 }
 
 

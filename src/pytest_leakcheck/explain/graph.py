@@ -47,6 +47,8 @@ class Root(NamedTuple):
     collector sees: the name of a local variable."""
     thread: int = 0
     """Identifier of the thread on whose stack it is."""
+    kind: str = ""
+    """One of :data:`KINDS`, where it has a name of its own."""
 
 
 class Hop(NamedTuple):
@@ -205,11 +207,12 @@ class LiveGraph:
         """Modules of ``sys.modules``, and what is reached by its own qualified name. O(1)."""
         name = self._modules.get(id(node))
         if name is not None:
-            return Root(name, rank=roots.module_rank(name), reason=LOADED)
+            return Root(name, rank=roots.module_rank(name), reason=LOADED, kind="module")
         owner = roots.class_of_namespace(node) or node
         qualified = roots.qualified_name(owner)
         if qualified is not None:
-            return Root(qualified, reason=f"a {describe.kind(owner) or 'function'} of a module")
+            kind = describe.kind(owner) or "function"
+            return Root(qualified, reason=f"a {kind} of a module", kind=kind)
         if type(node) is types.FrameType and roots.is_running(node):
             ident = frames.thread_of(node)
             told = frames.told(node, ident)

@@ -104,12 +104,11 @@ def steps_of(
     root, hops = path.root, fold(path.hops)
     own = [(root.status, root.reason)]
     steps = [Step(edge="", generic=root.name, type=root.told or root.name)]
-    kind = graph.kind(path.chain[0])
     if root.edge:
         steps.append(_step(graph, Hop(path.chain[0], root.edge, root.edge)))
         own.append(graph.status(path.chain[0]))
-    elif kind and not root.told:
-        steps[0] = msgspec.structs.replace(steps[0], type=kind, label=root.name)
+    elif root.kind:
+        steps[0] = msgspec.structs.replace(steps[0], type=root.kind, label=root.name)
     for hop in hops:
         steps.append(_step(graph, hop))
         own.append(graph.status(hop.node))

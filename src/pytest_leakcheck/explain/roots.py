@@ -165,12 +165,15 @@ def fixture_status(node: Live) -> tuple[Status, int, str]:
 def replaced(o: Live) -> str:
     """Why a class, or the class of an instance, is stale: its module has another of that name.
 
-    Empty where one of the two is derived from the other, as decorators and mocks do it. O(depth).
+    Empty where one of the two is derived from the other, as decorators and mocks do it, and where
+    the other is a compiled class that took its place (``asyncio.Future``). O(depth).
     """
     cls = o if issubclass(type(o), type) else type(o)
     module, name = _class_place(cls)
     found = _resolve(module, name)
     if not issubclass(type(found), type) or found is cls:
+        return ""
+    if _class_place(found) != (module, name):
         return ""
     if is_one_of(found, mro_of(cls)) or is_one_of(cls, mro_of(found)):
         return ""

@@ -154,7 +154,7 @@ def process_in_a_list() -> Iterator[None]:
     process.wait()
 
 
-@leak("fork-hooks", remedy=False)
+@leak("fork-hooks", remedy=False, package="posix")
 def function_called_after_fork() -> Iterator[None]:
     os.register_at_fork(after_in_child=lambda: None)
     yield

@@ -259,12 +259,12 @@ def codec_error_handler() -> Iterator[None]:
     yield
 
 
-@leak("signal-handler", clean=lambda: signal.signal(signal.SIGUSR1, signal.SIG_DFL))
+@leak("signal-handler", clean=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 def signal_handler() -> Iterator[None]:
     payload = Payload()
-    old = signal.signal(signal.SIGUSR1, lambda *_: payload.method())
+    old = signal.signal(signal.SIGTERM, lambda *_: payload.method())
     yield
-    signal.signal(signal.SIGUSR1, old)
+    signal.signal(signal.SIGTERM, old)
 
 
 def _old_hook() -> None:

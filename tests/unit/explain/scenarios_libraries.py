@@ -138,6 +138,19 @@ def client_dropped() -> Iterator[None]:
         client.close()
 
 
+@leak("chroma-system-registry", clean=_stop_chroma, package="chromadb", slow=True)
+def client_released_as_before_close_existed() -> Iterator[None]:
+    import chromadb
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    with tempfile.TemporaryDirectory() as folder:
+        client: Any = chromadb.PersistentClient(path=folder)
+        client.create_collection("docs", embedding_function=None)
+        yield
+        client._system.stop()
+        SharedSystemClient._identifier_to_system.pop(client._identifier)
+
+
 # --- arrays and frames ---------------------------------------------------------------------------
 
 

@@ -462,3 +462,25 @@ def test_a_graph_of_this_process_satisfies_the_seam() -> None:
     seam: ObjectGraph = LiveGraph()
     assert seam.root(sys.modules["os"]) is not None
     assert seam.root([]) is None
+
+
+def test_a_class_is_replaced_only_by_another_that_claims_its_place() -> None:
+    """Neither a subclass, as decorators make it, nor a compiled class, as of asyncio, replaces."""
+    import asyncio.futures
+
+    from pytest_leakcheck.explain.roots import replaced
+
+    module: Any = sys.modules[__name__]
+    old = Payload
+    other = type("Payload", (), {"__module__": __name__})
+    derived = type("Payload", (old,), {"__module__": __name__})
+    assert replaced(old()) == replaced(MagicMock()) == replaced(derived) == ""
+    assert replaced(vars(asyncio.futures)["_PyFuture"]) == ""
+    try:
+        module.Payload = derived
+        assert replaced(old) == ""
+        module.Payload = other
+        assert replaced(old) == f"replaced: {__name__} has another class of that name"
+        assert replaced(old()).startswith("an instance of a class that was replaced")
+    finally:
+        module.Payload = old

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import multiprocessing
 import os
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +18,7 @@ from unittest.mock import MagicMock, call, patch
 
 import pytest
 
-from pytest_leakcheck.explain.describe import label, stuck
+from pytest_leakcheck.explain.describe import expected, label, stuck
 
 
 class Target:
@@ -23,7 +26,7 @@ class Target:
 
 
 @pytest.mark.parametrize(
-    ("o", "expected"),
+    ("o", "told"),
     [
         (patch("os.getcwd"), "os.getcwd"),
         (patch.object(os, "getcwd"), "os.getcwd"),
@@ -47,8 +50,8 @@ class Target:
     ],
     ids=str,
 )
-def test_labels(o: object, expected: str) -> None:
-    assert label(o) == expected
+def test_labels(o: object, told: str) -> None:
+    assert label(o) == told
 
 
 def test_a_started_patch_is_labelled_by_what_it_patched() -> None:
@@ -96,6 +99,57 @@ def test_executors_and_handlers_and_loops_that_are_closed() -> None:
     executor.shutdown()
     loop.close()
     assert [stuck(executor), stuck(loop)] == ["shut down executor", "closed event loop"]
+
+
+def test_processes_callbacks_and_queues_that_have_ended() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    loop = asyncio.new_event_loop()
+    handle = loop.call_later(1_000, print)
+    queue = multiprocessing.get_context("spawn").Queue()
+    assert [stuck(o) for o in (process, handle, queue)] == ["", "", ""]
+    with process:
+        process.kill()
+    handle.cancel()
+    loop.close()
+    queue.close()
+    assert [stuck(o) for o in (process, handle, queue)] == [
+        "ended process",
+        "cancelled callback",
+        "closed queue",
+    ]
+
+
+@functools.lru_cache(maxsize=8)
+def cached(x: object) -> object:
+    return x
+
+
+class Cached:
+    @functools.cache  # noqa: B019 - that is what is told apart
+    def method(self) -> None: ...
+
+    @staticmethod
+    @functools.cache
+    def static() -> None: ...
+
+
+def test_a_cache_says_whether_it_keeps_instances_and_how_many() -> None:
+    class Local:
+        @functools.cache  # noqa: B019
+        def method(self) -> None: ...
+
+    assert [label(o) for o in (cached, Cached.method, Cached.static, Local.method)] == [
+        "cached, on a function, 8 limit",
+        "Cached.method, on a method, no limit",
+        "Cached.static, on a function, no limit",
+        "Local.method, on a method, no limit",
+    ]
+
+
+def test_loggers_and_the_main_thread_are_expected() -> None:
+    assert expected(logging.getLogger("a")) == "logging keeps its loggers"
+    assert expected(threading.main_thread()) == "the main thread"
+    assert expected(threading.Thread()) == expected([]) == ""
 
 
 def test_tasks_that_are_done() -> None:
