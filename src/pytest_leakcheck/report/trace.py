@@ -144,7 +144,8 @@ def cause_lines(summary: CauseSummary, tree: Tree = ASCII, width: int = 100) -> 
     cause = summary.cause
     lines = [f"{cause_sentence(cause)}: {growth_words(summary.slopes)} per run."]
     lines += [f"  {line}" for line in path_lines(cause.steps, tree)]
-    lines += [f"  {line}" for line in culprit_lines(cause)]
+    culprits = [f"  {line}" for line in culprit_lines(cause)]
+    lines += culprits or ["  It retains:"] * bool(cause.contents)
     if cause.contents:
         lines += [
             f"    {visible(item.path)}  {visible(item.type)}, {size(item.bytes)}"

@@ -1,6 +1,6 @@
 """The table of known causes in ``docs/catalogue.md``, made from ``catalogue.toml``.
 
-``python -m pytest_leakcheck.report.known docs/catalogue.md`` writes it anew.
+``python -m pytest_leakcheck.explain.page docs/catalogue.md`` writes it anew.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_leakcheck.explain.catalogue import Known, entries
+from .catalogue import Known, entries
 
 BEGIN = "<!-- table of known causes: begin -->"
 END = "<!-- table of known causes: end -->"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_leakcheck.explain.catalogue import Known, entries
-from pytest_leakcheck.report.known import known_table, with_table
+from pytest_leakcheck.explain.page import known_table, with_table
 
 PAGE = Path(__file__).parents[3] / "docs" / "catalogue.md"
-REMAKE = "run: python -m pytest_leakcheck.report.known docs/catalogue.md"
+REMAKE = "run: python -m pytest_leakcheck.explain.page docs/catalogue.md"
 
 
 def test_the_page_is_up_to_date() -> None:
