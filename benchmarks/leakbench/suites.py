@@ -1,9 +1,9 @@
-"""Whole test suites of released packages, as their authors wrote them, under ``pytest --leakcheck``.
+"""Whole test suites of released packages, as their authors wrote them, under leakcheck.
 
-    python benchmarks/leakbench/suites.py                     every suite
-    python benchmarks/leakbench/suites.py click attrs         these
-    python benchmarks/leakbench/suites.py click --workers 2   under pytest-xdist
-    python benchmarks/leakbench/suites.py click --seed 1      in a random order
+python -m leakbench.suites                     every suite
+python -m leakbench.suites click attrs         these
+python -m leakbench.suites click --workers 2   under pytest-xdist
+python -m leakbench.suites click --seed 1      in a random order
 
 Each suite runs twice, plain and measured, in an environment of its own. Sources and environments
 are kept in ``.leakbench/`` at the top of the repository. Every accusation is printed with its
@@ -29,12 +29,15 @@ import msgspec
 from pytest_leakcheck.errors import LeakcheckError, RunError
 from pytest_leakcheck.journal import load_run
 from pytest_leakcheck.judge.runs import causes_of, judge_run
-from pytest_leakcheck.records import TestVerdict, VerdictName
+from pytest_leakcheck.records import Cause, TestVerdict, VerdictName
+
+from .environments import KEPT, Environments, UnmadeEnvironmentError
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-CASES = HERE / "cases" / "suites"
-STORE = ROOT / ".leakbench"
+SUITES = HERE / "cases" / "suites"
+
+_OUTCOMES = "passed|failed|error|skipped|xfailed|xpassed|deselected|warning"
+_LAST_LINE = re.compile(rf"^=*\s*(\d+ (?:{_OUTCOMES}).*?) in [\d.]+s", re.MULTILINE)
 
 #: Verdicts that somebody has to look at.
 ACCUSING: tuple[VerdictName, ...] = ("leak", "unconfirmed")
@@ -123,10 +126,10 @@ def load_suite(folder: Path) -> Suite:
 def source_of(suite: Suite) -> Path:
     """The unpacked source distribution, downloaded where it is not there yet."""
     name, _, version = suite.package.partition("==")
-    folder = STORE / "sources" / f"{_file_name(name)}-{version}"
+    folder = KEPT / "sources" / f"{_file_name(name)}-{version}"
     if folder.is_dir():
         return folder
-    downloads = STORE / "downloads" / folder.name
+    downloads = KEPT / "downloads" / folder.name
     _run(
         sys.executable,
         *("-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"),
@@ -140,25 +143,6 @@ def source_of(suite: Suite) -> Path:
     next(unpacking.iterdir()).rename(folder)
     unpacking.rmdir()
     return folder
-
-
-def environment_of(name: str, suite: Suite) -> Path:
-    """The interpreter of the suite's environment, made where it is not there yet."""
-    folder = STORE / "environments" / f"suite-{name}"
-    python = folder / "bin" / "python"
-    wanted = "\n".join([suite.package, *suite.requires, sys.version])
-    stamp = folder / "wanted.txt"
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
-        return python
-    shutil.rmtree(folder, ignore_errors=True)
-    uv = (sys.executable, "-m", "uv")
-    _run(*uv, "venv", "--quiet", "--python", sys.executable, str(folder))
-    _run(
-        *(*uv, "pip", "install", "--quiet", "--python", str(python)),
-        *("--editable", f"{ROOT}[memray,xdist]", suite.package, *suite.requires),
-    )
-    stamp.write_text(wanted, encoding="utf-8")
-    return python
 
 
 def _file_name(project: str) -> str:
@@ -179,14 +163,15 @@ def run_suite(name: str, suite: Suite, *, workers: int = 0, seed: int | None = N
         workers: of pytest-xdist; 0 for none.
         seed: of a random order; ``None`` for the suite's own.
     """
-    python = environment_of(name, suite)
+    python = Environments().python_for(tuple(sorted({suite.package, *suite.requires})))
     folder = source_of(suite) if suite.sdist else _packages_of(python)
-    words = [*suite.tests, *suite.args, "-q", "-p", "no:cacheprovider"]
+    (KEPT / "pytest.ini").touch()  # no suite is to find this repository's own settings
+    words = [*suite.tests, *suite.args, "-q", "-p", "no:cacheprovider", f"--rootdir={folder}"]
     if workers:
         words += ["-n", str(workers)]
     if seed is not None:
         words += ["-p", "shuffled", f"--shuffle-seed={seed}"]
-    runs = STORE / "runs" / name
+    runs = KEPT / "runs" / name
     label = label_of(workers, seed)
     measuring = ["--leakcheck", f"--leakcheck-dir={runs}", f"--leakcheck-label={label}"]
     plain_s, plain = _pytest(python, folder, [*words, "-p", "no:leakcheck"], suite.env)
@@ -250,22 +235,15 @@ def _pytest(
 
 def last_line(output: str) -> str:
     """pytest's own last line, without the time that it took: ``3 passed, 1 skipped``."""
-    found = re.findall(
-        r"^=*\s*(\d+ (?:passed|failed|error|skipped|xfailed|xpassed|deselected|warning).*?) in [\d.]+s",
-        output,
-        flags=re.MULTILINE,
-    )
+    found = _LAST_LINE.findall(output)
     counts = found[-1].split(", ") if found else []
     return ", ".join(count for count in counts if "warning" not in count)
 
 
-def describe(cause: object) -> str:
+def describe(cause: Cause) -> str:
     """A cause in one line: fingerprint, what holds it, and what."""
-    fields = msgspec.structs.asdict(cause)  # type: ignore[arg-type]
-    bounded = " (bounded)" if fields["bounded"] else ""
-    return (
-        f"{fields['fingerprint']} {fields['holder'] or fields['kind']}: {fields['head']}{bounded}"
-    )
+    bounded = " (bounded)" if cause.bounded else ""
+    return f"{cause.fingerprint} {cause.holder or cause.kind}: {cause.head}{bounded}"
 
 
 def accusation(test: TestVerdict, causes: list[str], suite: Suite) -> Accusation:
@@ -284,9 +262,9 @@ def accusation(test: TestVerdict, causes: list[str], suite: Suite) -> Accusation
 def tell(result: Result) -> list[str]:
     """A result, in lines for the terminal."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(result.verdicts.items()))
+    seconds = f"{result.plain_s:.1f} s plain, {result.measured_s:.1f} s measured"
     lines = [
-        f"{result.name}: {result.tests} tests, {result.plain_s:.1f} s plain, "
-        f"{result.measured_s:.1f} s measured: {counts}",
+        f"{result.name}: {result.tests} tests, {seconds}: {counts}",
         f"    pytest: {result.last_line}" + ("" if result.same_outcome else " (NOT as without)"),
     ]
     for accused in groups_of(result.accusations):
@@ -313,7 +291,7 @@ def groups_of(accusations: Sequence[Accusation]) -> list[list[Accusation]]:
 def main() -> int:
     """Run the named suites. Fails where an accusation was not found real by examination."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    names = sorted(path.parent.name for path in CASES.glob("*/case.toml"))
+    names = sorted(path.parent.name for path in SUITES.glob("*/case.toml"))
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--workers", type=int, default=0, help="of pytest-xdist")
     parser.add_argument("--seed", type=int, help="of a random order")
@@ -323,10 +301,10 @@ def main() -> int:
         parser.error(f"no such suite: {', '.join(sorted(unknown))}")
     worst = 0
     for name in options.names or names:
-        suite = load_suite(CASES / name)
+        suite = load_suite(SUITES / name)
         try:
             result = run_suite(name, suite, workers=options.workers, seed=options.seed)
-        except (LeakcheckError, subprocess.CalledProcessError) as error:
+        except (LeakcheckError, UnmadeEnvironmentError, subprocess.CalledProcessError) as error:
             print(f"{name}: could not be run: {error}", flush=True)
             worst = 1
             continue

@@ -54,9 +54,10 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     them stays …"""
     adding_runs: int = 20
     """… over at least so many runs."""
-    lasting_share: float = 0.5
-    """Growth that falls below this share of what it was, in a long stretch of further runs, has
-    stopped: a cache or pool that was filling."""
+    net_share: float = 0.5
+    """Growth adds up when several runs together show at least this share of what single runs do."""
+    long_share: float = 0.5
+    """Growth goes on when each window of many runs shows at least this share of it."""
     intermittent_share: float = 0.3
     """Growth that came back on at least this share of the repeats, but not on all, stays
     unconfirmed, where no longer stretch was measured."""
@@ -102,14 +103,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     only …"""
     net_quick_repeats: int = 60
     """… and of a quick one."""
+    long_runs: int = 400
+    """Further runs, without a closer look at each, of a test that would be called a leak …"""
+    long_windows: int = 4
+    """… in so many windows …"""
     long_s: float = 1.0
-    """A suspect that would be called a leak is run on for so long, to see whether it stops …"""
-    most_long_repeats: int = 400
-    """… for so many runs at most …"""
-    long_bytes: int = 64 * 1024 * 1024
-    """… and while it grows by less than this …"""
-    long_count: int = 64
-    """… and by fewer descriptors, threads and children than this."""
+    """… and about so many seconds …"""
+    least_long_runs: int = 40
+    """… where at least so many runs fit."""
     release_repeats: int = 2
     """Repeats in which every fixture but the session's ends, of a suspect that grows."""
     traced_repeats: int = 2

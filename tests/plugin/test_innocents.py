@@ -174,6 +174,13 @@ SUITE = {
                 getattr(object, f"missing_{next(numbers)}", None)
             last[0] = [number for number in range(10)]  # makes it a suspect
 
+        slow = {}
+
+        def test_a_cache_that_fills_slowly():
+            key = next(numbers) % 60
+            if key not in slow:
+                slow[key] = [[part] for part in range(5)]
+
         def test_replaces_a_cycle():
             ring = [[number] for number in range(10)]
             for part in ring:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
 
 from pytest_leakcheck.judge.repeats import (
     WORDS,
@@ -25,12 +24,27 @@ def mostly_grows(repeats: Repeats) -> bool:
     return bool(deltas) and statistics.median(deltas) >= 1 and not falls(deltas)
 
 
-def adds_up(repeats: Repeats, name: str, noise: float) -> bool:
+def adds_up(repeats: Repeats, name: str, noise: float, limits: Thresholds) -> bool:
     """Whether a signal grew over several runs taken together, where that was looked at."""
     total = None if repeats.net is None else getattr(repeats.net, name)
     if total is None or not repeats.net_runs:
         return True
-    return bool(total / repeats.net_runs - _net_floor(repeats, name) > noise)
+    least = max(noise, limits.net_share * _typical(repeats, name))
+    return lasting(repeats, name) > least
+
+
+def lasting(repeats: Repeats, name: str) -> float:
+    """What a signal grows by per run, without what the next run takes the place of, where known."""
+    if name == "survivors" and repeats.kept is not None:
+        return repeats.kept
+    if repeats.net is not None and repeats.net_runs:
+        return float(getattr(repeats.net, name) or 0) / repeats.net_runs - _net_floor(repeats, name)
+    return _typical(repeats, name)
+
+
+def _typical(repeats: Repeats, name: str) -> float:
+    grown = statistics.median(getattr(r.growth, name) or 0 for r in repeats.steady)
+    return grown - floor_of(repeats.null, name)
 
 
 def _net_floor(repeats: Repeats, name: str) -> float:
@@ -39,36 +53,13 @@ def _net_floor(repeats: Repeats, name: str) -> float:
     return max(0, getattr(repeats.null_net, name) or 0) / runs
 
 
-def stopped(repeats: Repeats, signals: Sequence[str], limits: Thresholds) -> bool:
-    """Whether the growth died down over a long stretch of further runs, in all that grew.
-
-    Objects cost blocks, which are counted over the whole stretch.
-    """
-    if not repeats.long:
-        return False
-    last = repeats.long[-1]
-    seen = {"blocks" if name in ("survivors", "python_bytes") else name for name in signals}
-    told = False
-    for name in seen:
-        total = getattr(last.growth, name)
-        deltas = [d for r in repeats.steady if (d := getattr(r.growth, name)) is not None]
-        grown = statistics.median(deltas) - floor_of(repeats.null, name) if deltas else 0
-        if total is None or grown <= 0:
-            continue
-        told = True
-        still = total / last.number - _net_floor(repeats, name)
-        if still >= limits.lasting_share * grown:
-            return False
-    return told
-
-
 def few_blocks_add_up(repeats: Repeats, limits: Thresholds) -> bool:
     """Whether Python blocks grow by ever so few: on every repeat, or over many runs together."""
     if not grows_always(repeats.steady, repeats.null, "blocks", 0.0) and not (
         repeats.net_runs >= limits.adding_runs and mostly_grows(repeats)
     ):
         return False
-    return adds_up(repeats, "blocks", limits.adding_share)
+    return adds_up(repeats, "blocks", limits.adding_share, limits)
 
 
 def allocated_on_each(repeats: Repeats, limits: Thresholds) -> bool:
@@ -86,7 +77,7 @@ def allocated_on_each(repeats: Repeats, limits: Thresholds) -> bool:
 
 def worth_tracing(repeats: Repeats, limits: Thresholds) -> bool:
     """Whether so few blocks add up that only a trace of where they come from can tell."""
-    return not stopped(repeats, ["blocks"], limits) and few_blocks_add_up(repeats, limits)
+    return few_blocks_add_up(repeats, limits)
 
 
 def comes_and_goes(repeats: Repeats, limits: Thresholds, times: int = 1) -> bool:
@@ -138,5 +129,5 @@ def _comes_back(repeats: Repeats, name: str, share: float, limits: Thresholds) -
     steady = without_imports(repeats.steady)
     mean = statistics.fmean((getattr(r.growth, seen) or 0) - floor for r in steady)
     return bool(
-        total / repeats.net_runs - _net_floor(repeats, seen) > limits.lasting_share * max(mean, 0)
+        total / repeats.net_runs - _net_floor(repeats, seen) > limits.net_share * max(mean, 0)
     )

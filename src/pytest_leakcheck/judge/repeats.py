@@ -45,8 +45,8 @@ class Repeats:
     """The same of the empty test …"""
     null_net_runs: int = 0
     """… over so many runs."""
-    long: Sequence[RepeatRecord] = ()
-    """Long stretches of further runs, each measured as a whole."""
+    windows: Sequence[RepeatRecord] = ()
+    """Many more runs, a record for each window of them; its number is how many."""
     kept: int | None = None
     """Objects that one run left and the next run neither replaced nor dropped."""
 

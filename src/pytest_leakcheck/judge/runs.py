@@ -108,8 +108,8 @@ def read_repeats(run: Run, nodeid: str) -> Repeats:
         net_runs=by_phase["net"][-1].number if by_phase["net"] else 0,
         null_net=null_net(run)[0],
         null_net_runs=null_net(run)[1],
-        long=by_phase["long"],
         kept=by_phase["kept"][-1].growth.survivors if by_phase["kept"] else None,
+        windows=by_phase["long"],
     )
 
 

@@ -13,13 +13,14 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_leakcheck.judge.endurance import has_ended
 from pytest_leakcheck.judge.lasting import (
     adds_up,
     allocated_on_each,
     few_blocks_add_up,
     intermittent,
+    lasting,
     mostly_grows,
-    stopped,
 )
 from pytest_leakcheck.judge.repeats import (
     EXACT,
@@ -63,13 +64,20 @@ def judge_repeats(repeats: Repeats, limits: Thresholds) -> Judgement:
     if not found.enough:
         return _judge_less(repeats, found, limits, slopes)
     words = f"grew on {runs} of {runs} repeats: {_amounts(slopes, found.signals)}"
-    if stopped(repeats, found.signals, limits):
-        more = sum(record.number for record in repeats.long)
-        return Judgement("settles", f"{words}; over {more} further runs it stopped", slopes)
     if _released(repeats, found.signals, limits):
         return Judgement("held", f"{words}; released when its wider fixtures ended", slopes)
-    excuse = _excuse(repeats.causes)
-    return Judgement("settles", excuse, slopes) if excuse else Judgement("leak", words, slopes)
+    if excuse := _excuse(repeats.causes) or _end_of_growth(repeats, found.signals, words, limits):
+        return Judgement("settles", excuse, slopes)
+    return Judgement("leak", words, slopes)
+
+
+def _end_of_growth(repeats: Repeats, signals: Sequence[str], words: str, limits: Thresholds) -> str:
+    """In words, that growth on every repeat ended with many more runs; empty where it did not."""
+    before = {name: lasting(repeats, name) for name in signals if name != "python_bytes"}
+    if not has_ended(before, repeats.windows, repeats.null, limits):
+        return ""
+    more = sum(window.number for window in repeats.windows)
+    return f"{words}; that ended within {more} further runs"
 
 
 def _excuse(causes: Sequence[Cause]) -> str:
@@ -128,7 +136,7 @@ def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
         name
         for name in always
         if grows_always(repeats.steady, repeats.null, name, noise[name])
-        and adds_up(repeats, name, noise[name])
+        and adds_up(repeats, name, noise[name], limits)
     ]
     if "blocks" in always and _traced(repeats, limits):
         return _Signs([*always, "python_bytes"], enough=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from pytest_leakcheck.judge.endurance import window_runs
 from pytest_leakcheck.judge.lasting import comes_and_goes, worth_tracing
 from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.repeats import Repeats, grows_always, grows_never, still_undecided
@@ -312,17 +313,17 @@ class Repeater:
         known = bool(told) and told in self._evidenced
         if kept == 0 or not grows_exactly(found.steady, self.null):
             found = self._with_net(item, name, found, nextitem)
-        if not known and self._verdict(found) == "leak":
-            found = replace(found, long=self._run_on(item, name, found, nextitem))
-        if self._verdict(found) in ("settles", "late") and not worth_tracing(
-            found, self._settings.thresholds
+        if not known and not wide:
+            found = replace(found, windows=self._endure(item, name, found, nextitem))
+        if self._verdict(found) in ("settles", "late") and not (
+            not found.windows and worth_tracing(found, self._settings.thresholds)
         ):
+            self._write_causes(name, causes)
             return found
         found = replace(found, release=[] if wide else self._release(item, name))
         if known and self._verdict(found) != "unconfirmed":
             # Tracing says where memory was allocated: once for each cause is enough.
-            for cause in causes:
-                self._write(CauseRecord(nodeid=name, cause=cause))
+            self._write_causes(name, causes)
             return found
         self._evidenced.add(told)
         traced = self._trace(item, name, found, nextitem)
@@ -355,9 +356,8 @@ class Repeater:
     def _with_net(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Growth by inexact signals alone gets a look at several runs together."""
         settings = self._settings
-        quick = self._is_quick(list(found.steady)) and _resources(found) == 0
-        runs = settings.net_quick_repeats if quick else settings.net_repeats
-        runs = max(min(runs, self._affordable(found)), settings.net_repeats)
+        runs = window_runs(found.steady, settings) * settings.long_windows
+        runs = max(settings.net_repeats, min(settings.net_quick_repeats, runs))
         net = self._together(item, name, "net", runs, nextitem)
         return replace(
             found,
@@ -367,26 +367,48 @@ class Repeater:
             null_net_runs=self._null_runs,
         )
 
-    def _run_on(
+    def _write_causes(self, name: str, causes: Sequence[Cause]) -> None:
+        for cause in causes:
+            self._write(CauseRecord(nodeid=name, cause=cause))
+
+    def _endure(
         self, item: pytest.Item, name: str, found: Repeats, nextitem: Any
     ) -> list[RepeatRecord]:
-        """Two long stretches of further runs, where they are affordable: does the growth last?"""
-        runs = self._affordable(found) // 2
-        if runs < len(found.steady):
-            return []
-        return [self._together(item, name, "long", runs, nextitem) for _ in range(2)]
-
-    def _affordable(self, found: Repeats) -> int:
-        """How many further runs fit into the time, memory and descriptors of a long stretch."""
+        """Many more runs of a quick test that looks like a leak: does the growth go on?"""
         settings = self._settings
-        duration = statistics.median(record.duration_s for record in found.steady)
-        heap = statistics.median(record.growth.heap_bytes or 0 for record in found.steady)
-        limits = [settings.most_long_repeats, settings.long_s / max(duration, 1e-4)]
-        if heap > 0:
-            limits.append(settings.long_bytes / heap)
-        if resources := _resources(found):
-            limits.append(settings.long_count / resources)
-        return int(min(limits))
+        if self._verdict(found) not in ("leak", "unconfirmed"):
+            return []
+        runs = window_runs(found.steady, settings)
+        if not runs:
+            return []
+        windows = [self._window(item, name, runs, nextitem) for _ in range(settings.long_windows)]
+        if any(record.outcome != "passed" for record in windows):
+            return []
+        for record in windows:
+            self._write(record)
+        return windows
+
+    def _window(self, item: pytest.Item, name: str, runs: int, nextitem: Any) -> RepeatRecord:
+        """Growth over many runs between two collections of what is young."""
+        self._boundary.draw()
+        self._boundary.collect()
+        base = self._probes.read()
+        outcomes = set()
+        for _ in range(runs):
+            outcomes.add(self.run_once(item, nextitem))
+            settle_log_buffers(item)
+        self._boundary.collect()
+        after = self._read_settled(base)
+        left = divide(
+            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
+        )
+        return RepeatRecord(
+            nodeid=name,
+            phase="long",
+            number=runs,
+            growth=growth(base, after, len(left.mine)),
+            outcome=min(outcomes - {"passed"}, default="passed"),
+        )
 
     def _trace(
         self, item: pytest.Item, name: str, found: Repeats, nextitem: Any
@@ -446,14 +468,6 @@ def _with_sites(cause: Cause, sites: list[Any], among: int) -> Cause:
     """Where the growth was allocated belongs to a cause only when there is one, and none has sites
     of its own."""
     return msgspec.structs.replace(cause, sites=sites) if among == 1 and not cause.sites else cause
-
-
-def _resources(found: Repeats) -> float:
-    """The most descriptors, threads or children that a run leaves."""
-    return max(
-        statistics.fmean(getattr(record.growth, name) or 0 for record in found.steady)
-        for name in ("fds", "threads", "children")
-    )
 
 
 def _has_more(base: Reading, reading: Reading) -> bool:

@@ -149,6 +149,16 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
         "leak",
         "+6 Python blocks",
     ),
+    "C heap that adds up to less than half over several runs": (
+        Repeats(
+            steady(heap_bytes=[624] * 12),
+            net=Growth(heap_bytes=1840),
+            net_runs=6,
+            null_net=Growth(heap_bytes=0),
+        ),
+        "settles",
+        "",
+    ),
     "C heap that does not add up over several runs": (
         Repeats(steady(heap_bytes=[4096] * 6), net=Growth(heap_bytes=0), net_runs=6),
         "settles",

@@ -9,7 +9,7 @@ CALLS = [
     lambda: json.loads("{"),
     lambda: importlib.import_module("no_such_module"),
     lambda: int("x"),
-    lambda: "".join([1]),
+    lambda: {}["x"],
 ]
 numbers = itertools.count()
 

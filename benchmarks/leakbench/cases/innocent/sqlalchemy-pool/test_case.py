@@ -1,13 +1,12 @@
 """A pool that fills to five connections, and a bounded cache of compiled statements."""
 
 import itertools
-import os
 import tempfile
 
 import sqlalchemy as sa
 
 folder = tempfile.TemporaryDirectory()
-engine = sa.create_engine(f"sqlite:///{os.path.join(folder.name, 'a.db')}", pool_size=5)
+engine = sa.create_engine(f"sqlite:///{folder.name}/a.db", pool_size=5)
 numbers = itertools.count(1)
 
 

@@ -1,6 +1,6 @@
 """urlsplit, fnmatch, struct and strptime keep what they parsed, up to a limit each."""
 
-import datetime
+import datetime as dt
 import fnmatch
 import itertools
 import struct
@@ -14,4 +14,4 @@ def test_parsers():
     assert urlsplit(f"http://host{number}/x").hostname
     fnmatch.fnmatch(f"a{number}.py", f"a{number % 900}*.p?")
     struct.pack(f"{number % 300 + 1}s", b"x")
-    datetime.datetime.strptime("2020-01-01", "%Y-%m-%d")
+    dt.datetime.strptime("2020-01-01", "%Y-%m-%d")

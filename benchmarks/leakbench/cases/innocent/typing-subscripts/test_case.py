@@ -8,4 +8,4 @@ numbers = itertools.count()
 
 def test_subscript():
     kind = type(f"Kind{next(numbers)}", (), {})
-    assert typing.get_args(typing.Optional[list[kind]])
+    assert typing.get_args(typing.Optional[typing.List[kind]])  # noqa: UP006, UP045

@@ -1,0 +1,102 @@
+"""Further runs in windows: does growth go on, and how many runs can be afforded?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_leakcheck.judge.endurance import has_ended, window_runs
+from pytest_leakcheck.judge.repeats import Repeats
+from pytest_leakcheck.judge.verdict import judge_repeats
+from pytest_leakcheck.records import Growth, Phase, RepeatRecord
+from pytest_leakcheck.settings import Settings, Thresholds
+
+LIMITS = Thresholds()
+
+
+def record(phase: Phase, number: int, duration_s: float = 0.001, **values: Any) -> RepeatRecord:
+    """One repeat, or one window of ``number`` runs."""
+    growth = Growth(**{"blocks": 0, "heap_bytes": 0, "survivors": 0, "fds": 0, **values})
+    return RepeatRecord(
+        nodeid="t.py::test", phase=phase, number=number, growth=growth, duration_s=duration_s
+    )
+
+
+def repeats(**values: Any) -> list[RepeatRecord]:
+    """Six repeats that grew alike."""
+    return [record("steady", number, **values) for number in range(6)]
+
+
+def windows(*amounts: int, signal: str = "survivors") -> list[RepeatRecord]:
+    """Windows of a hundred runs each."""
+    return [record("long", 100, **{signal: amount}) for amount in amounts]
+
+
+GOING_ON = {
+    "a leak of 43 objects a run": (4300, 4300, 4300, 4300),
+    "a leak that is a little uneven": (4300, 4000, 3300, 4500),
+}
+ENDED = {
+    "a cache that is full after 293 runs": (4300, 4300, 3569, 0),
+    "a cache that is emptied now and then": (1720, -860, 1720, -860),
+    "objects that each run replaces": (43, 43, 43, 43),
+}
+
+
+@pytest.mark.parametrize("amounts", GOING_ON.values(), ids=GOING_ON)
+def test_growth_that_goes_on_is_a_leak(amounts: tuple[int, ...]) -> None:
+    """In each window as much as before, about."""
+    found = Repeats(repeats(survivors=43, blocks=90), windows=windows(*amounts))
+    assert judge_repeats(found, LIMITS).verdict == "leak"
+
+
+@pytest.mark.parametrize("amounts", ENDED.values(), ids=ENDED)
+def test_growth_that_ends_settles(amounts: tuple[int, ...]) -> None:
+    """One window without it is enough, and the reason says after how many runs."""
+    found = Repeats(repeats(survivors=43, blocks=90), windows=windows(*amounts))
+    judgement = judge_repeats(found, LIMITS)
+    assert judgement.verdict == "settles"
+    assert judgement.reason.endswith("that ended within 400 further runs")
+
+
+def test_one_signal_that_goes_on_is_enough() -> None:
+    """A cache is full, and descriptors still leak."""
+    seen = [record("long", 100, survivors=0, fds=100) for _ in range(4)]
+    assert not has_ended({"survivors": 43, "fds": 1}, seen, Growth(), LIMITS)
+    assert has_ended({"survivors": 43}, seen, Growth(), LIMITS)
+
+
+def test_what_pytest_keeps_does_not_go_on() -> None:
+    """The empty test's growth is taken off."""
+    seen = windows(3200, 3200, 3200, 3200, signal="blocks")
+    assert has_ended({"blocks": 8}, seen, Growth(blocks=32), LIMITS)
+
+
+def test_a_leak_beside_replaced_objects_goes_on() -> None:
+    """Of seven objects a run six take the place of the last run's: one in seven is the leak."""
+    found = Repeats(repeats(survivors=7, blocks=8), windows=windows(106, 106, 106, 106), kept=1)
+    assert judge_repeats(found, LIMITS).verdict == "leak"
+
+
+def test_without_windows_nothing_has_ended() -> None:
+    """A test that is too slow for many runs is judged by its repeats."""
+    assert not has_ended({"survivors": 1}, [], Growth(), LIMITS)
+
+
+AFFORDED = {
+    "a quick test": ({"survivors": 1}, 100),
+    "a test of 10 ms": ({"survivors": 1, "duration_s": 0.01}, 25),
+    "a test of 100 ms": ({"survivors": 1, "duration_s": 0.1}, 0),
+    "5 MB a run": ({"heap_bytes": 5_000_000}, 0),
+    "300 KB a run": ({"heap_bytes": 300_000}, 55),
+    "one descriptor a run": ({"fds": 1}, 50),
+    "twelve descriptors a run": ({"fds": 12}, 0),
+    "a heap that shrinks": ({"heap_bytes": -100}, 100),
+}
+
+
+@pytest.mark.parametrize(("values", "runs"), AFFORDED.values(), ids=AFFORDED)
+def test_runs_are_bounded_by_time_and_room(values: dict[str, Any], runs: int) -> None:
+    """Many runs where they are quick and leave little; none where too few would fit."""
+    assert window_runs(repeats(**values), Settings()) == runs
