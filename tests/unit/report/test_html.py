@@ -251,6 +251,14 @@ def test_the_command_and_the_flame_graph_are_there(run_text: str) -> None:
     assert "../.leakcheck/before/captures/one%20test.html" in page.attribute("a", "href")
 
 
+def test_what_stays_open_is_told_with_its_place(run_text: str) -> None:
+    """Kind, number and line; the stack opens on demand."""
+    text = " ".join(Page(run_text).text.split())
+    assert "9 file chroma.sqlite3 per run: rag/store.py:41 ChromaVectorStore.__init__" in text
+    assert "rust.Bindings (compiled code)" in text
+    assert "6.5 thread tokio per run: opened where it could not be seen" in text
+
+
 def test_ids_are_unique_and_links_lead_somewhere(any_text: str) -> None:
     """Every anchor that is linked to exists once."""
     page = Page(any_text)
