@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 Run = Callable[[pytest.Item, Any], Outcome]
 
-#: A place that opens something is believed when so many runs agree on it.
-_WATCHED_RUNS = 2
+#: Watched runs, at most: more than two only where one could not tell who opened something.
+_MOST_WATCHED_RUNS = 4
 
 
 class Told(NamedTuple):
@@ -181,12 +181,14 @@ class Evidence:
             heap: whether C heap that stays is of interest.
             python: sites of the Python memory that stays, to be recorded with it.
         """
-        from pytest_leakcheck.measure.opened import agree, resource_causes, told_by
-        from pytest_leakcheck.measure.watching import Watch
+        from pytest_leakcheck.measure.opened import AGREE, agree, resource_causes, told_by
+        from pytest_leakcheck.measure.watching import Left, Watch
 
         probe = Probes(paced=False).heap if heap else None
-        watches = []
-        for _ in range(_WATCHED_RUNS):
+        watches: list[tuple[Watch, list[Left]]] = []
+        for number in range(_MOST_WATCHED_RUNS):
+            if number >= AGREE and all(left.site for _, found in watches for left in found):
+                break
             watch = Watch(self._root, probe)
             self._boundary.draw()
             watch.run(partial(self._run, item, nextitem))

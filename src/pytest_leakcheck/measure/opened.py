@@ -1,6 +1,6 @@
 """Watched runs → records: what stays open and where it was opened, and the cause that it makes.
 
-Where two runs do not agree on where a resource was opened, nobody is named: a thread of compiled
+Where no two runs agree on where a resource was opened, nobody is named: a thread of compiled
 code may have opened it while something else ran.
 """
 
@@ -21,33 +21,32 @@ if TYPE_CHECKING:
 
 _MOST_SITES = 8
 
+#: A place that opens something is believed when so many runs name it.
+AGREE = 2
+
 _Key = tuple[str, str, str, int, str]
 
 
 def agree(nodeid: str, runs: Sequence[Sequence[Left]]) -> list[ResourceRecord]:
-    """What stays open per run, most first, with the place on which all the runs agree."""
-    sites: dict[_Key, Site] = {}
-    counts: list[Counter[_Key]] = []
-    for run in runs:
-        found: Counter[_Key] = Counter()
-        for left in run:
-            key = _key(left)
-            found[key] += 1
-            if left.site is not None:
-                sites.setdefault(key, left.site)
-        counts.append(found)
+    """What stays open per run, most first, with the place on which runs agree."""
+    sites = {_key(left): left.site for run in runs for left in run if left.site is not None}
+    seen = Counter(key for run in runs for key in {_key(left) for left in run})
+    trusted = [key for key in sites if seen[key] >= AGREE]
     whole: Counter[_Key] = Counter()
-    for found in counts:
-        for key, number in found.items():
-            common = key in sites and all(key in other for other in counts)
-            whole[key if common else (*key[:2], "", 0, "")] += number
+    for left in (left for run in runs for left in run):
+        key = _key(left)
+        if key not in trusted:
+            # A run that is not sure contradicts nobody.
+            alike = [other for other in trusted if left.site is None and other[:2] == key[:2]]
+            key = alike[0] if len(alike) == 1 else (*key[:2], "", 0, "")
+        whole[key] += 1
     records = [
         ResourceRecord(
             nodeid=nodeid,
             signal=cast(Literal["fds", "threads", "children"], key[0]),
             what=key[1],
             count=number / len(runs),
-            site=sites.get(key),
+            site=sites[key] if key in trusted else None,
         )
         for key, number in whole.items()
     ]

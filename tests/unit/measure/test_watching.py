@@ -375,13 +375,22 @@ def test_what_two_runs_do_not_agree_on_has_none() -> None:
     assert (record.count, record.site) == (1.0, None)
 
 
+def test_a_run_that_is_not_sure_contradicts_nobody() -> None:
+    """Two others agree, and what it saw is the same thing."""
+    sure, unsure = Left("fds", "pipe", SITE), Left("fds", "pipe", None)
+    (record,) = agree("t", [[sure], [unsure], [sure]])
+    assert (record.count, record.site) == (1.0, SITE)
+    (record,) = agree("t", [[sure], [unsure], [unsure]])
+    assert record.site is None
+
+
 def test_a_place_that_opens_several_kinds_is_one_cause() -> None:
     """Named without numbers."""
     records = agree("t", [[Left("fds", "pipe", SITE), Left("threads", "thread", SITE)]] * 2)
     (cause,) = resource_causes(records)
     assert (cause.kind, cause.head, cause.per_run) == ("resource", "pipe, thread", 2.0)
     moved = Site(file="app/db.py", line=977, function="Shop.__init__")
-    (again,) = resource_causes(agree("u", [[Left("fds", "socket", moved)]]))
+    (again,) = resource_causes(agree("u", [[Left("fds", "socket", moved)]] * 2))
     assert again.fingerprint == cause.fingerprint
 
 
