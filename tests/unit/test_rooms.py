@@ -142,6 +142,7 @@ def test_what_measures_imports_the_standard_library_and_msgspec_only() -> None:
         "msgspec",
         "pytest",
         "_pytest",
+        "pluggy",  # pytest's own
         "psutil",
         "memray",
         PACKAGE,

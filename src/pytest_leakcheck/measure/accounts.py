@@ -47,8 +47,8 @@ _clock = time.perf_counter
 _gc_enabled = gc.isenabled
 _modules = sys.modules
 
-#: A collection of the whole heap is due at a module's end when so many objects were frozen since the
-#: last one, and when all such collections keep within this share of the run's time and this start …
+#: A collection of the whole heap is due at a module's end when so many objects were frozen since
+#: the last one, and all such collections keep within this share of the run's time and this start …
 _DEBT_AT_MODULE_END = 5_000
 _FULL_SHARE, _FULL_START_S = 0.01, 0.25
 #: … and always when they exceed this share of the heap and this number.
