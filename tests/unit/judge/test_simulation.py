@@ -34,6 +34,8 @@ class Left:
     survivors: int = 0
     blocks: int = 0
     heap_bytes: int = 0
+    placed: int = 0
+    """Of the blocks, those allocated in one place."""
 
 
 Process = Callable[[random.Random], Iterator[Left]]
@@ -81,7 +83,7 @@ def record(phase: Phase, number: int, runs: Iterator[Left]) -> RepeatRecord:
 def trace(runs: Iterator[Left]) -> RepeatRecord:
     """Runs under tracemalloc: a place shows that left a block on each of them."""
     number = SETTINGS.traced_quick_runs
-    left = [next(runs).blocks for _ in range(number)]
+    left = [next(runs).placed for _ in range(number)]
     sites = [Site(file="app.py", line=1, bytes=64, blocks=1)] if min(left) > 0 else []
     growth = Growth(python_bytes=sum(site.bytes for site in sites))
     return RepeatRecord(
@@ -117,7 +119,7 @@ def filling(rng: random.Random) -> Iterator[Left]:
     """A cache that takes as much on each run, until it is full."""
     step, full = rng.randint(1, 60), rng.randint(1, 300)
     for _ in range(full):
-        yield Left(survivors=step, blocks=2 * step, heap_bytes=rng.choice((0, 0, 1040)))
+        yield Left(survivors=step, blocks=2 * step, heap_bytes=rng.choice((0, 1040)), placed=step)
     yield from quiet(rng)
 
 
@@ -126,7 +128,7 @@ def emptied(rng: random.Random) -> Iterator[Left]:
     step, full = rng.randint(1, 10), rng.randint(30, 90)
     while True:
         for _ in range(full):
-            yield Left(blocks=step)
+            yield Left(blocks=step, placed=step)
         yield Left(blocks=-step * full)
 
 
@@ -172,6 +174,7 @@ def leaks(**left: int) -> Process:
                 survivors=left.get("survivors", 0),
                 blocks=left.get("blocks", 0) + wanted - level,
                 heap_bytes=left.get("heap_bytes", 0),
+                placed=left.get("blocks", 0),
             )
             level = wanted
 
