@@ -42,7 +42,7 @@ _NOT_RUN = {
 
 def judge_run(run: Run) -> JudgedRun:
     """Every test's verdict, and every cause with its witnesses."""
-    limits = _settings(run).thresholds
+    limits = settings_of(run).thresholds
     floor = sweep_floor(run.tests, limits)
     repeated = _judge_repeated(run, limits)
     tests: dict[str, TestVerdict] = {}
@@ -68,7 +68,8 @@ def judge_run(run: Run) -> JudgedRun:
     return JudgedRun(info=run.info, tests=ordered, causes=summarise_causes(run, ordered))
 
 
-def _settings(run: Run) -> Settings:
+def settings_of(run: Run) -> Settings:
+    """How a run was measured, thresholds included."""
     return msgspec.convert(run.info.settings, Settings)
 
 

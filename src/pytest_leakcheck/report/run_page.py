@@ -11,6 +11,7 @@ from pytest_leakcheck.journal import Run
 from pytest_leakcheck.records import BYTE_SIGNALS, JudgedRun, TestVerdict
 from pytest_leakcheck.report import findings, overview
 from pytest_leakcheck.report.island import Column, Kind, encode
+from pytest_leakcheck.report.sensitivity import sensitivity_sentences
 from pytest_leakcheck.report.text import (
     VERDICT_MEANING,
     growth_words,
@@ -59,6 +60,7 @@ def run_context(run: Run, judged: JudgedRun, folder: Path) -> dict[str, Any]:
         "workers": len(run.order),
         "ledger": overview.ledger_table(run),
         "ledger_words": overview.ledger_words(run),
+        "sensitivity": sensitivity_sentences(run, judged),
         "fixtures": overview.fixtures_table(run),
         "measured": overview.measured_rows(judged.info),
         "settings": overview.settings_rows(judged.info),

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_leakcheck.records import VERDICTS, CauseSummary, JudgedRun, TestVerdict
+from pytest_leakcheck.report.sensitivity import sensitivity_sentences
 from pytest_leakcheck.report.text import growth_words, plural, shorten, size, visible
 from pytest_leakcheck.report.trace import cause_sentence, known_sentence
 
@@ -42,6 +43,8 @@ def write_summary(reporter: pytest.TerminalReporter, run: Run, judged: JudgedRun
     told = ledger_sentence(run)
     if told:
         reporter.write_line(told)
+    for sentence in sensitivity_sentences(run, judged):
+        reporter.write_line(sentence)
     reporter.write_line(f"See more: leakcheck report {run.folder.name}")
 
 

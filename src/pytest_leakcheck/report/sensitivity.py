@@ -1,0 +1,70 @@
+"""How small a leak this session could see: what its calibration says, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_leakcheck.judge.runs import settings_of
+from pytest_leakcheck.judge.suspects import sweep_floor
+from pytest_leakcheck.records import CalibrationRecord, JudgedRun
+from pytest_leakcheck.report.text import plural, size
+
+if TYPE_CHECKING:
+    from pytest_leakcheck.journal import Run
+
+_KINDS = (
+    ("object_bytes", "a tracked object of {}"),
+    ("python_bytes", "{} of other Python memory"),
+    ("heap_bytes", "{} of C heap"),
+)
+
+
+def sensitivity_sentences(run: Run, judged: JudgedRun) -> list[str]:
+    """The smallest leaks that are seen where tests were repeated, and where they ran once.
+
+    Empty where nothing was repeated and no test was measured.
+    """
+    measured = [test for test in judged.tests if test.verdict != "not judged"]
+    repeated = sum(test.basis == "repeated" for test in measured)
+    sentences: list[str] = []
+    if run.calibrations and repeated:
+        seen, unseen = smallest_seen(run.calibrations)
+        told = [words.format(size(seen[name])) for name, words in _KINDS if name in seen]
+        sentences.append(
+            f"{repeated:,} of {plural(len(measured), 'test')} were repeated; there a leak is seen "
+            f"from {_listed(told)} per run on (planted in this session and seen)."
+        )
+        sentences += [
+            f"Planted leaks of {words.format('any size that was tried')} were not seen: "
+            "a leak of that kind may be missed."
+            for name, words in _KINDS
+            if name in unseen
+        ]
+    if repeated < len(measured):
+        floor = sweep_floor(run.tests, settings_of(run).thresholds)
+        sentences.append(
+            f"A test that ran once shows C heap from {size(floor.heap_limit)} on, more than "
+            f"{floor.blocks_limit:.0f} Python blocks beyond the median test's, and every object, "
+            "descriptor, thread and child that it leaves."
+        )
+    return sentences
+
+
+def smallest_seen(calibrations: list[CalibrationRecord]) -> tuple[dict[str, int], set[str]]:
+    """Signal → the smallest size seen in all confirming processes; and those not seen in one."""
+    seen: dict[str, int] = {}
+    unseen: set[str] = set()
+    for record in calibrations:
+        for name, _ in _KINDS:
+            value: int | None = getattr(record, name)
+            if value is None:
+                unseen.add(name)
+            else:
+                seen[name] = max(value, seen.get(name, 0))
+    return {name: value for name, value in seen.items() if name not in unseen}, unseen
+
+
+def _listed(parts: list[str]) -> str:
+    if len(parts) < 2:
+        return "".join(parts) or "no size"
+    return f"{', '.join(parts[:-1])} or {parts[-1]}"
