@@ -28,14 +28,13 @@ from .score import confusion, score
 from .tools import OURS, TOOLS, Answer, Job, Outcome, Tool, run_tool
 
 NEIGHBOURS = Path(__file__).with_name("test_neighbours.py")
-RESULTS = KEPT / "results"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run, score, report. Fails where our tool accuses wrongly or misses."""
     options = _parser().parse_args(argv)
     if options.report:
-        write_accuracy(RESULTS)
+        write_accuracy(options.store / "results")
         return 0
     cases = _chosen(options)
     if not cases:
@@ -50,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for tool in tools
         for seed in range(options.seed, options.seed + (options.seeds if tool is OURS else 1))
     ]
-    bench = Bench(options.workers, options.load, again=options.again)
+    bench = Bench(options)
     with busy() if options.load else nothing(), ThreadPoolExecutor(options.jobs) as pool:
         outcomes = [
             done for done in pool.map(lambda run: bench.run(*run), runs) if _tell(bench, done)
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wrong = sum(bench.wrong(outcome) for outcome in outcomes if outcome.tool == OURS.name)
     print(f"\n{len(outcomes)} runs; {wrong} with an answer of ours that is wrong")
     if not options.quick and not options.only:
-        write_accuracy(RESULTS)
+        write_accuracy(options.store / "results")
     return 1 if wrong else 0
 
 
@@ -75,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--load", action="store_true", help="keep another core busy meanwhile")
     add("--jobs", type=int, default=1, help="so many runs at a time (%(default)s)")
     add("--again", action="store_true", help="run also what has a result already")
+    add("--here", action="store_true", help="use this interpreter; make no environments")
+    add("--store", type=Path, default=KEPT, metavar="DIR", help="where results are kept")
     add("--report", action="store_true", help="only write docs/accuracy.md")
     return parser
 
@@ -88,16 +89,18 @@ def _chosen(options: argparse.Namespace) -> list[Case]:
 class Bench:
     """Runs cases and keeps their outcomes in files."""
 
-    def __init__(self, workers: int, loaded: bool, *, again: bool) -> None:
-        self._workers = workers
-        self._loaded = loaded
-        self._again = again
-        self._environments = Environments()
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._workers: int = options.workers
+        self._loaded: bool = options.load
+        self._again: bool = options.again
+        self._store: Path = options.store
+        self._here: bool = options.here
+        self._environments = None if options.here else Environments(self._store / "environments")
         self._cases = {(case.family, case.name): case for case in load_cases()}
 
     def run(self, case: Case, side: SideName, tool: Tool, seed: int) -> Outcome:
         """The outcome of one run: kept from before, or made now."""
-        path = RESULTS / f"{self._key(case, side, tool, seed)}.json"
+        path = self._store / "results" / f"{self._key(case, side, tool, seed)}.json"
         if path.exists() and not self._again:
             return msgspec.json.decode(path.read_bytes(), type=Outcome)
         answers, seconds, failed = self._answers(case, side, tool, seed, path.stem)
@@ -129,10 +132,10 @@ class Bench:
         side = case.side(side_name)
         assert side is not None
         try:
-            python = self._environments.python_for(case.requirements(side_name))
+            python = self._python_for(case.requirements(side_name))
         except UnmadeEnvironmentError as error:
             return [], 0.0, str(error)
-        folder = KEPT / "work" / key
+        folder = self._store / "work" / key
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         shutil.copy(case.folder / CASE_FILE, folder / CASE_FILE)
@@ -151,6 +154,13 @@ class Bench:
             workers=self._workers,
         )
         return run_tool(tool, job)
+
+    def _python_for(self, requirements: tuple[str, ...]) -> Path:
+        if self._environments is not None:
+            return self._environments.python_for(requirements)
+        if requirements:
+            raise UnmadeEnvironmentError("with --here no environment is made for requirements")
+        return Path(sys.executable)
 
     def case_of(self, outcome: Outcome) -> Case:
         """The case of an outcome."""
