@@ -24,6 +24,7 @@ from pytest_leakcheck.judge.suspects import (
     choose_witnesses,
     find_fixture_suspects,
     find_suspects,
+    function_of,
 )
 from pytest_leakcheck.plan import Plan, Task
 from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord, TestRecord
@@ -111,18 +112,17 @@ class Confirmation:
         verdicts = {t.nodeid: t for t in judge_run(load_run(self._folder)).tests}
         done = {nodeid for nodeid, test in verdicts.items() if test.basis != "one run"}
         guilty = {
-            _function_of(test.nodeid)
+            function_of(test.nodeid)
             for test in screened
             if verdicts[test.nodeid].verdict in ("leak", "unconfirmed")
         }
-        kin = [
-            test.nodeid
-            for test in tests
-            if _function_of(test.nodeid) in guilty
-            and test.nodeid not in done
-            and test.outcome == "passed"
-        ]
-        self._carry_out(_in_file_order(self._task(nodeid) for nodeid in kin))
+        kin: dict[str, list[str]] = {}
+        for test in tests:
+            function = function_of(test.nodeid)
+            if function in guilty and test.nodeid not in done and test.outcome == "passed":
+                kin.setdefault(function, []).append(test.nodeid)
+        some = [n for nodeids in kin.values() for n in nodeids[: self._settings.most_kin]]
+        self._carry_out(_in_file_order(self._task(nodeid) for nodeid in some))
 
     def _task(self, name: str, *, patient: bool = False) -> Task:
         nodeid = name
@@ -369,10 +369,6 @@ def _drop_last(words: list[str], positional: str) -> None:
 
 def _file_of(nodeid: str) -> str:
     return nodeid.partition("::")[0]
-
-
-def _function_of(nodeid: str) -> str:
-    return nodeid.partition("[")[0]
 
 
 def _in_file_order(tasks: Iterable[Task]) -> list[Task]:

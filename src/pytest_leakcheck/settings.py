@@ -49,6 +49,9 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     traced_runs_tell: int = 5
     """Over at least so many runs under tracemalloc, a place that leaves a block on each of them is
     a second signal, however few bytes it leaves."""
+    own_blocks: int = 1
+    """What a single repeat's own notes may add to its Python blocks: a number that got too large for
+    the interpreter's table of small ones."""
     adding_share: float = 0.5
     """Python blocks that grow by ever so few add up when over many runs at least this share of
     them stays …"""
@@ -83,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A test is quick when one run takes less."""
     calm_repeats: int = 3
     """A suspect that does not grow at all in so many repeats is let go early."""
+    most_kin: int = 12
+    """Of a function whose screened test leaks, so many further instances are repeated."""
     screen_cost_s: float = 0.008
     """What the measuring of one screened test costs beside its own repeats, about."""
     witnesses: int = 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from pytest_leakcheck.records import Growth, RepeatRecord
+from pytest_leakcheck.records import RepeatRecord
 from pytest_leakcheck.settings import Settings, Thresholds
 
 #: How much a test may leave behind in the process over all further runs, signal by signal.
@@ -41,14 +41,14 @@ def window_runs(steady: Sequence[RepeatRecord], settings: Settings) -> int:
 def has_ended(
     before: Mapping[str, float],
     windows: Sequence[RepeatRecord],
-    floor: Growth,
+    floor: Mapping[str, float],
     limits: Thresholds,
 ) -> bool:
     """Whether none of the signals that grew on each repeat grows in every window, too.
 
     Args:
         before: each of these signals with what it grew by on a repeat, beyond the floor.
-        floor: what an empty test leaves per run.
+        floor: what an empty test leaves per run, over many runs together.
     """
     if not windows:
         return False
@@ -58,6 +58,6 @@ def has_ended(
     )
 
 
-def _per_run(window: RepeatRecord, floor: Growth, name: str) -> float:
+def _per_run(window: RepeatRecord, floor: Mapping[str, float], name: str) -> float:
     grown: int = getattr(window.growth, name) or 0
-    return grown / window.number - max(0, getattr(floor, name) or 0)
+    return grown / window.number - floor.get(name, 0.0)

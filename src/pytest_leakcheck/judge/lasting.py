@@ -29,7 +29,10 @@ def adds_up(repeats: Repeats, name: str, noise: float, limits: Thresholds) -> bo
     total = None if repeats.net is None else getattr(repeats.net, name)
     if total is None or not repeats.net_runs:
         return True
-    least = max(noise, limits.net_share * _typical(repeats, name))
+    typical = _typical(repeats, name)
+    if name == "blocks":
+        typical -= limits.own_blocks
+    least = max(noise, limits.net_share * typical)
     return lasting(repeats, name) > least
 
 
@@ -38,7 +41,7 @@ def lasting(repeats: Repeats, name: str) -> float:
     if name == "survivors" and repeats.kept is not None:
         return repeats.kept
     if repeats.net is not None and repeats.net_runs:
-        return float(getattr(repeats.net, name) or 0) / repeats.net_runs - _net_floor(repeats, name)
+        return float(getattr(repeats.net, name) or 0) / repeats.net_runs - net_floor(repeats, name)
     return _typical(repeats, name)
 
 
@@ -47,7 +50,7 @@ def _typical(repeats: Repeats, name: str) -> float:
     return grown - floor_of(repeats.null, name)
 
 
-def _net_floor(repeats: Repeats, name: str) -> float:
+def net_floor(repeats: Repeats, name: str) -> float:
     """Growth per run of the empty test over several runs together."""
     runs = repeats.null_net_runs or repeats.net_runs or 1
     return max(0, getattr(repeats.null_net, name) or 0) / runs
@@ -129,5 +132,5 @@ def _comes_back(repeats: Repeats, name: str, share: float, limits: Thresholds) -
     steady = without_imports(repeats.steady)
     mean = statistics.fmean((getattr(r.growth, seen) or 0) - floor for r in steady)
     return bool(
-        total / repeats.net_runs - _net_floor(repeats, seen) > limits.net_share * max(mean, 0)
+        total / repeats.net_runs - net_floor(repeats, seen) > limits.net_share * max(mean, 0)
     )

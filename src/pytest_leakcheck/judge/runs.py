@@ -14,7 +14,7 @@ from pytest_leakcheck.judge.leftovers import left_open
 from pytest_leakcheck.judge.native import native_cause, with_compiled_code
 from pytest_leakcheck.judge.repeats import Repeats, median_late
 from pytest_leakcheck.judge.statistics import median_growth, slope
-from pytest_leakcheck.judge.suspects import DISTURBED, Floor, reasons, sweep_floor
+from pytest_leakcheck.judge.suspects import DISTURBED, Floor, function_of, reasons, sweep_floor
 from pytest_leakcheck.judge.verdict import judge_repeats
 from pytest_leakcheck.records import (
     Cause,
@@ -64,6 +64,7 @@ def judge_run(run: Run) -> JudgedRun:
                 start.nodeid, "its process died while running it", "crashed"
             )
     _settle_groups(run, tests)
+    _doubt_kin(tests)
     ordered = [tests[nodeid] for nodeid in sorted(tests)]
     return JudgedRun(info=run.info, tests=ordered, causes=summarise_causes(run, ordered))
 
@@ -229,6 +230,21 @@ def _settle_groups(run: Run, tests: dict[str, TestVerdict]) -> None:
             mine = tests.get(nodeid)
             if mine is not None and mine.basis == "one run" and mine.verdict == "unconfirmed":
                 tests[nodeid] = _by_signature(mine, best)
+
+
+def _doubt_kin(tests: dict[str, TestVerdict]) -> None:
+    """A test that ran once is not cleared where all repeated instances of its function leak."""
+    repeated: dict[str, set[VerdictName]] = defaultdict(set)
+    for nodeid, test in tests.items():
+        if test.basis == "repeated":
+            repeated[function_of(nodeid)].add(test.verdict)
+    for nodeid, test in tests.items():
+        if test.verdict == "clean" and repeated.get(function_of(nodeid)) == {"leak"}:
+            tests[nodeid] = msgspec.structs.replace(
+                test,
+                verdict="unconfirmed",
+                reason="it was not repeated, and other instances of its function leak",
+            )
 
 
 def shown(verdict: TestVerdict) -> tuple[str, frozenset[str]]:

@@ -140,7 +140,7 @@ def signature(test: TestRecord, floor: Floor) -> str:
     if not telling:
         heap = (growth.heap_bytes or 0) - floor.heap_bytes
         parts.append(f"heap {_magnitude(heap) if heap > floor.heap_limit else 0}")
-        parts.append(test.nodeid.partition("[")[0])
+        parts.append(function_of(test.nodeid))
     return hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()[:12]
 
 
@@ -185,7 +185,7 @@ def _by_function_first(tests: Iterable[TestRecord], floor: Floor) -> list[TestRe
     turns: dict[str, int] = defaultdict(int)
     placed: list[tuple[int, int, TestRecord]] = []
     for at, test in enumerate(ranked):
-        function = test.nodeid.partition("[")[0]
+        function = function_of(test.nodeid)
         placed.append((turns[function], at, test))
         turns[function] += 1
     placed.sort(key=lambda entry: entry[:2])
@@ -213,6 +213,11 @@ def _is_telling(type_name: str) -> bool:
     return "." in type_name and type_name.partition(".")[0] not in _PLUMBING
 
 
+def function_of(nodeid: str) -> str:
+    """The test function of a node id: without its parameters."""
+    return nodeid.partition("[")[0]
+
+
 def choose_witnesses(suspects: Iterable[Suspect], most: int) -> dict[str, list[Suspect]]:
     """Up to ``most`` suspects of each signature: the heaviest first, then from other files."""
     groups: dict[str, list[Suspect]] = defaultdict(list)
@@ -228,7 +233,7 @@ def _spread_over_files(group: list[Suspect], most: int) -> list[Suspect]:
     files: set[str] = set()
     for taken in (files, functions):
         for suspect in ranked:
-            function = suspect.nodeid.partition("[")[0]
+            function = function_of(suspect.nodeid)
             key = function.partition("::")[0] if taken is files else function
             if len(chosen) < most and key not in taken and suspect not in chosen:
                 chosen.append(suspect)

@@ -21,6 +21,7 @@ from pytest_leakcheck.judge.lasting import (
     intermittent,
     lasting,
     mostly_grows,
+    net_floor,
 )
 from pytest_leakcheck.judge.repeats import (
     EXACT,
@@ -63,7 +64,8 @@ def judge_repeats(repeats: Repeats, limits: Thresholds) -> Judgement:
     found = _signs(repeats, limits)
     if not found.enough:
         return _judge_less(repeats, found, limits, slopes)
-    words = f"grew on {runs} of {runs} repeats: {_amounts(slopes, found.signals)}"
+    grown = _times(repeats, found.signals)
+    words = f"grew on {grown} of {runs} repeats: {_amounts(slopes, found.signals)}"
     if _released(repeats, found.signals, limits):
         return Judgement("held", f"{words}; released when its wider fixtures ended", slopes)
     if excuse := _excuse(repeats.causes) or _end_of_growth(repeats, found.signals, words, limits):
@@ -74,10 +76,23 @@ def judge_repeats(repeats: Repeats, limits: Thresholds) -> Judgement:
 def _end_of_growth(repeats: Repeats, signals: Sequence[str], words: str, limits: Thresholds) -> str:
     """In words, that growth on every repeat ended with many more runs; empty where it did not."""
     before = {name: lasting(repeats, name) for name in signals if name != "python_bytes"}
-    if not has_ended(before, repeats.windows, repeats.null, limits):
+    floor = {name: net_floor(repeats, name) for name in before}
+    if not has_ended(before, repeats.windows, floor, limits):
         return ""
     more = sum(window.number for window in repeats.windows)
     return f"{words}; that ended within {more} further runs"
+
+
+def _times(repeats: Repeats, signals: Sequence[str]) -> int:
+    """On how many repeats the signal grew that did so most often."""
+    times = [
+        sum(
+            (getattr(record.growth, name) or 0) > floor_of(repeats.null, name)
+            for record in repeats.steady
+        )
+        for name in signals
+    ]
+    return max(times)
 
 
 def _excuse(causes: Sequence[Cause]) -> str:
