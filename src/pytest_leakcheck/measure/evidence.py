@@ -17,7 +17,7 @@ from pytest_leakcheck.judge.verdict import RUNNERS
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
 from pytest_leakcheck.measure.environment import installed_packages
 from pytest_leakcheck.measure.retention import divide, settle_log_buffers
-from pytest_leakcheck.measure.signals import Probes
+from pytest_leakcheck.measure.signals import heap_probe
 from pytest_leakcheck.measure.survivors import Boundary, alive_among
 from pytest_leakcheck.records import (
     CaptureRecord,
@@ -184,10 +184,10 @@ class Evidence:
         from pytest_leakcheck.measure.opened import AGREE, agree, resource_causes, told_by
         from pytest_leakcheck.measure.watching import Left, Watch
 
-        probe = Probes(paced=False).heap if heap else None
+        probe = heap_probe() if heap else None
         watches: list[tuple[Watch, list[Left]]] = []
         for number in range(_MOST_WATCHED_RUNS):
-            if number >= AGREE and all(left.site for _, found in watches for left in found):
+            if number >= AGREE and all(len(o.sites) == 1 for _, left in watches for o in left):
                 break
             watch = Watch(self._root, probe)
             self._boundary.draw()

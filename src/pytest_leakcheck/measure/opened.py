@@ -29,34 +29,36 @@ _Key = tuple[str, str, str, int, str]
 
 def agree(nodeid: str, runs: Sequence[Sequence[Left]]) -> list[ResourceRecord]:
     """What stays open per run, most first, with the place on which runs agree."""
-    sites = {_key(left): left.site for run in runs for left in run if left.site is not None}
-    seen = Counter(key for run in runs for key in {_key(left) for left in run})
-    trusted = [key for key in sites if seen[key] >= AGREE]
+    sites = {_key(left, site): site for run in runs for left in run for site in left.sites}
+    seen = Counter(key for run in runs for key in {_key(o, s) for o in run for s in o.sites})
+    trusted = {key for key in sites if seen[key] >= AGREE}
     whole: Counter[_Key] = Counter()
     for left in (left for run in runs for left in run):
-        key = _key(left)
-        if key not in trusted:
-            # A run that is not sure contradicts nobody.
-            alike = [other for other in trusted if left.site is None and other[:2] == key[:2]]
-            key = alike[0] if len(alike) == 1 else (*key[:2], "", 0, "")
-        whole[key] += 1
+        whole[_believed(left, seen, trusted)] += 1
     records = [
         ResourceRecord(
             nodeid=nodeid,
             signal=cast(Literal["fds", "threads", "children"], key[0]),
             what=key[1],
             count=number / len(runs),
-            site=sites[key] if key in trusted else None,
+            site=sites.get(key),
         )
         for key, number in whole.items()
     ]
     return sorted(records, key=lambda r: (r.signal, -r.count, r.what, _place(r)))
 
 
-def _key(left: Left) -> _Key:
-    site = left.site
-    if site is None:
-        return left.signal, left.what, "", 0, ""
+def _believed(left: Left, seen: Counter[_Key], trusted: set[_Key]) -> _Key:
+    """The place that most runs name, where it is one; a run that knows none contradicts nobody."""
+    named = {_key(left, site) for site in left.sites} & trusted
+    if not left.sites:
+        named = {key for key in trusted if key[:2] == (left.signal, left.what)}
+    most = max((seen[key] for key in named), default=0)
+    best = [key for key in named if seen[key] == most]
+    return best[0] if len(best) == 1 else (left.signal, left.what, "", 0, "")
+
+
+def _key(left: Left, site: Site) -> _Key:
     return left.signal, left.what, site.file, site.line, site.function
 
 

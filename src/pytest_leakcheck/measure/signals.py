@@ -233,6 +233,16 @@ class Probes:
         self._heap = self._try("heap_bytes", heap, "psutil.heap_info")
 
 
+def heap_probe() -> Probe | None:
+    """The C heap in use, for a probe without descriptors of its own; None where glibc is not."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return _glibc_heap()
+    except (OSError, AttributeError):
+        return None
+
+
 def _glibc_heap() -> Probe:
     mallinfo2 = ctypes.CDLL(None).mallinfo2
     mallinfo2.restype = _Mallinfo2

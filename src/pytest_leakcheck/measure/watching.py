@@ -58,12 +58,13 @@ class Left(NamedTuple):
 
     signal: str
     what: str
-    site: Site | None
+    sites: tuple[Site, ...]
+    """Where it may have been opened: more than one where threads ran compiled code at once."""
 
 
 class _Opened(NamedTuple):
     identity: str
-    site: Site | None
+    sites: tuple[Site, ...]
 
 
 class Watch:
@@ -145,7 +146,7 @@ class Watch:
             Left(
                 table.signal,
                 describe(table.signal, number, born[number].identity),
-                born[number].site,
+                born[number].sites,
             )
             for table, born, numbers in zip(self._tables, self._opened, still, strict=True)
             for number in numbers
@@ -269,32 +270,35 @@ class Watch:
         self._known[position] = set(now)
         if not new:
             return
-        site: Site | None = None
-        starter = self._starter() if self._tables[position].signal == "threads" else None
-        if starter is not None:
-            site = self._site(*starter, 0)
-        elif not self._another_is_busy():
-            site = self._site(author, name, line)
-        opened.update({number: _Opened(now[number], site) for number in new})
+        started = self._tables[position].signal == "threads"
+        sites = self._starters() if started else ()
+        if not sites:
+            mine = self._site(author, name, line)
+            sites = (mine, *self._busy()) if mine is not None else self._busy()
+        opened.update({number: _Opened(now[number], sites) for number in new})
 
-    def _starter(self) -> tuple[FrameType, str] | None:
-        """The frame of another thread that is about to return from starting one: the new thread
-        may run first, and see itself."""
+    def _starters(self) -> tuple[Site, ...]:
+        """Other threads that are about to return from starting one: the new thread may run first,
+        and see itself."""
+        return self._others(lambda name: name in _STARTS)
+
+    def _busy(self) -> tuple[Site, ...]:
+        """Other threads inside compiled code that may have done it meanwhile."""
+        return self._others(lambda name: name not in _WAITS)
+
+    def _others(self, concerned: Callable[[str], bool]) -> tuple[Site, ...]:
         mine = _ident()
+        found: list[Site | None] = []
         for thread, active in list(self._active.items()):
-            if thread != mine and active and _last_part(active[-1][1]) in _STARTS:
+            if thread == mine or not active or active[-1] is _PYTHON:
+                continue
+            name = active[-1][1]
+            if concerned(name.rpartition(".")[2]):
                 frame = _current_frames().get(thread)
-                return None if frame is None else (frame, active[-1][1])
-        return None
-
-    def _another_is_busy(self) -> bool:
-        """Whether another thread is inside compiled code that may have done it."""
-        mine = _ident()
-        return any(
-            active and active[-1] is not _PYTHON and active[-1][1].rpartition(".")[2] not in _WAITS
-            for thread, active in list(self._active.items())
-            if thread != mine
-        )
+                while frame is not None and frame.f_code.co_filename == __file__:
+                    frame = frame.f_back  # it is inside this watch itself
+                found.append(None if frame is None else self._site(frame, name, 0))
+        return tuple(site for site in found if site is not None)
 
     # --- frames --------------------------------------------------------------------------------
 
@@ -332,10 +336,6 @@ class Watch:
             quiet = any(part in file for part in MACHINERY) or is_standard(file)
             self._quiet[file] = quiet
         return quiet
-
-
-def _last_part(name: str) -> str:
-    return name.rpartition(".")[2]
 
 
 _C_ENDS = ("c_return", "c_exception")

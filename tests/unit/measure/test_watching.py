@@ -66,9 +66,9 @@ def here(offset: int) -> int:
 
 def told(left: Left) -> tuple[str, str, int, str]:
     """What is compared: kind, what, line, innermost frame of the stack."""
-    assert left.site is not None
-    assert left.site.file == "test_watching.py"
-    return left.signal, left.what, left.site.line, left.site.stack[0]
+    (site,) = left.sites
+    assert site.file == "test_watching.py"
+    return left.signal, left.what, site.line, site.stack[0]
 
 
 # --- where things are opened ---------------------------------------------------------------------
@@ -99,8 +99,7 @@ def test_a_class_that_raises_no_event_is_told_by_its_line(kept: Kept) -> None:
 
     line = here(-3)
     (left,) = watched(run).left()
-    assert left.site is not None
-    assert (left.what, left.site.line) == ("device /dev/null", line)
+    assert (left.what, left.sites[0].line) == ("device /dev/null", line)
 
 
 @linux
@@ -117,8 +116,7 @@ def test_the_place_is_the_innermost_beyond_the_standard_library(kept: Kept, tmp_
     first = here(-5)
     found = {left.what: left for left in watched(run).left()}
     assert set(found) == {"socket", "file shop_*.sqlite3", "eventpoll"}
-    site = found["socket"].site
-    assert site is not None
+    (site,) = found["socket"].sites
     assert (site.file, site.line) == ("test_watching.py", first)
     assert any("socket.py:" in frame for frame in site.stack)
     assert any("run (test_watching.py:" in frame for frame in site.stack)
@@ -167,9 +165,7 @@ def test_a_thread_and_what_it_opens(kept: Kept) -> None:
         end.set()
         threads[0].join()
     assert told(found["threads"])[:3] == ("threads", "thread", started)
-    site = found["fds"].site
-    assert site is not None
-    assert site.function.endswith("work")
+    assert found["fds"].sites[0].function.endswith("work")
 
 
 @linux
@@ -363,7 +359,7 @@ SITE = Site(file="app/db.py", line=41, function="Store.__init__", stack=["posix.
 
 def test_what_two_runs_agree_on_has_a_place() -> None:
     """The count is per run."""
-    run = [Left("fds", "pipe", SITE)] * 2
+    run = [Left("fds", "pipe", (SITE,))] * 2
     (record,) = agree("t", [run, run])
     assert (record.what, record.count, record.site) == ("pipe", 2.0, SITE)
 
@@ -371,32 +367,75 @@ def test_what_two_runs_agree_on_has_a_place() -> None:
 def test_what_two_runs_do_not_agree_on_has_none() -> None:
     """Another thread may have opened it."""
     other = Site(file="app/other.py", line=1, function="f")
-    (record,) = agree("t", [[Left("fds", "pipe", SITE)], [Left("fds", "pipe", other)]])
+    (record,) = agree("t", [[Left("fds", "pipe", (SITE,))], [Left("fds", "pipe", (other,))]])
     assert (record.count, record.site) == (1.0, None)
 
 
 def test_a_run_that_is_not_sure_contradicts_nobody() -> None:
     """Two others agree, and what it saw is the same thing."""
-    sure, unsure = Left("fds", "pipe", SITE), Left("fds", "pipe", None)
+    sure, unsure = Left("fds", "pipe", (SITE,)), Left("fds", "pipe", ())
     (record,) = agree("t", [[sure], [unsure], [sure]])
     assert (record.count, record.site) == (1.0, SITE)
     (record,) = agree("t", [[sure], [unsure], [unsure]])
     assert record.site is None
 
 
+def test_of_two_threads_the_one_that_every_run_names_did_it() -> None:
+    """What ran beside it differs from run to run."""
+    beside = [Site(file="app/main.py", line=n, function="main") for n in (5, 9)]
+    runs = [[Left("fds", "pipe", (other, SITE))] for other in beside]
+    (record,) = agree("t", runs)
+    assert record.site == SITE
+    (record,) = agree("t", [runs[0], runs[0]])
+    assert record.site is None
+
+
+@linux
+def test_compiled_code_of_another_thread_may_have_done_it() -> None:
+    """Both are named."""
+    begun, end = threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+    table = type("Stub", (), {"signal": "fds", "count": None, "entries": dict})
+
+    def work() -> None:
+        begun.set()
+        end.wait()
+
+    def run() -> None:
+        threads.append(threading.Thread(target=work))
+        threads[0].start()
+        begun.wait()
+
+    watch = Watch(ROOT, None)
+    watch.run(run)
+    other = threads[0].ident
+    assert other is not None
+    watch._tables, watch._known, watch._opened = [table], [{1}], [{}]  # type: ignore[list-item]
+    table.entries = staticmethod(lambda: {1: "", 7: "pipe:[1]"})  # type: ignore[attr-defined]
+    watch._active[other] = [(0, "rust.open")]
+    watch._note_changes(0, sys._getframe(), "", 0)
+    watch._active[other] = [(0, "_thread.lock.acquire")]
+    alone = watch._busy()
+    end.set()
+    threads[0].join()
+    functions = [site.function.rpartition(".")[2] for site in watch._opened[0][7].sites]
+    assert functions[1:] == ["work"]
+    assert alone == ()
+
+
 def test_a_place_that_opens_several_kinds_is_one_cause() -> None:
     """Named without numbers."""
-    records = agree("t", [[Left("fds", "pipe", SITE), Left("threads", "thread", SITE)]] * 2)
+    records = agree("t", [[Left("fds", "pipe", (SITE,)), Left("threads", "thread", (SITE,))]] * 2)
     (cause,) = resource_causes(records)
     assert (cause.kind, cause.head, cause.per_run) == ("resource", "pipe, thread", 2.0)
     moved = Site(file="app/db.py", line=977, function="Shop.__init__")
-    (again,) = resource_causes(agree("u", [[Left("fds", "socket", moved)]] * 2))
+    (again,) = resource_causes(agree("u", [[Left("fds", "socket", (moved,))]] * 2))
     assert again.fingerprint == cause.fingerprint
 
 
 def test_what_has_no_place_makes_no_cause() -> None:
     """Nobody is accused."""
-    assert resource_causes(agree("t", [[Left("fds", "pipe", None)]])) == []
+    assert resource_causes(agree("t", [[Left("fds", "pipe", ())]])) == []
 
 
 def test_a_watch_record_tells_heap_per_run() -> None:
