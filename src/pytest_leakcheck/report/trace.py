@@ -66,7 +66,7 @@ def _native_sentence(cause: Cause) -> str:
     head, label = visible(cause.head), visible(cause.label)
     if not cause.sites or cause.sites[0].native:
         called = f", {label}," if label else ""
-        return f"{head}{called} leaves memory behind that nothing in Python holds"
+        return f"{head}{called} leaves memory behind that nothing in Python is seen to hold"
     lost = f"compiled code of {label} keeps it" if label else "no reference to it is to be seen"
     return f"{head} allocates Python memory that stays, and {lost}"
 
