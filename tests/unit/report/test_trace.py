@@ -24,7 +24,7 @@ def cause(kind: str, site: Site, **more: object) -> Cause:
             cause("native", COMPILED, head="read in hiredis.so", label="called by test_a (t.py)"),
             (
                 "read in hiredis.so, called by test_a (t.py), leaves memory behind that nothing in "
-                "Python holds"
+                "Python is seen to hold"
             ),
         ),
         (
