@@ -16,14 +16,12 @@ import msgspec
 import pytest
 
 from pytest_leakcheck import journal
-from pytest_leakcheck.confirm import Confirmation, confirming_arguments
+from pytest_leakcheck.arguments import confirming_arguments
 from pytest_leakcheck.errors import LeakcheckError, RunError
-from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.measure.accounts import in_forked_child
 from pytest_leakcheck.measure.environment import describe_run
 from pytest_leakcheck.measure.sweep import Sweep
 from pytest_leakcheck.records import EventRecord
-from pytest_leakcheck.report.summary import write_summary
 from pytest_leakcheck.settings import Settings
 
 _WORKER_KEY = "leakcheck"
@@ -143,6 +141,10 @@ class Controller:
             return
         if self._settings.depth == "sweep" or int(exitstatus) in _NOT_CONFIRMED:
             return
+        # Judging, repeating and telling are imported when the tests are over: a run pays for them
+        # where it uses them, and a worker never.
+        from pytest_leakcheck.confirm import Confirmation
+
         try:
             confirmation = Confirmation(
                 self._config, self.folder, self._settings, self._environment
@@ -165,6 +167,9 @@ class Controller:
             terminalreporter.write_line(f"leakcheck: {self._sweep.journal.failure}", red=True)
         if self._told:
             terminalreporter.write_line(f"leakcheck: {self._told}", red=True)
+        from pytest_leakcheck.judge.runs import judge_run
+        from pytest_leakcheck.report.summary import write_summary
+
         try:
             run = journal.load_run(self.folder)
             write_summary(terminalreporter, run, judge_run(run))

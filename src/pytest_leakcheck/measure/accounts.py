@@ -48,7 +48,7 @@ _gc_enabled = gc.isenabled
 _modules = sys.modules
 
 #: A collection of the whole heap is due at a module's end when so many objects were frozen since
-#: the last one, and all such collections keep within this share of the run's time and this start …
+#: the last one, and all such collections keep within this share of the run's time and a start …
 _DEBT_AT_MODULE_END = 5_000
 _FULL_SHARE, _FULL_START_S = 0.01, 0.25
 #: … and always when they exceed this share of the heap and this number.
@@ -151,13 +151,13 @@ class Accounts:
     # --- tests ---------------------------------------------------------------------------------
 
     def begin_test(self, nodeid: str) -> None:
-        """Put on disk that a test begins, with the memory at the account before it."""
+        """Put on disk that a test begins."""
         self._nodeid = nodeid
         self._forks = _forks
         self._module_count = len(_modules)
         self._gc_was_on = _gc_enabled()
         self._journal.append(
-            StartRecord(nodeid=nodeid, at_s=self._probes.elapsed(), rss_bytes=self._base.rss_bytes)
+            StartRecord(nodeid=nodeid, at_s=self._probes.elapsed(), rss_bytes=self._probes.rss())
         )
         # What the running hook calls hold is old from here on, and none of the test's survivors.
         self._boundary.draw()

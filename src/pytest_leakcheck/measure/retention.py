@@ -12,19 +12,21 @@ import sys
 from collections.abc import Collection, Iterable
 from functools import partial
 from importlib import import_module
-from types import CellType, FunctionType, MethodType
+from itertools import compress
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import _pytest._code
 import _pytest.fixtures
 import _pytest.python
-import pluggy._callers
 import pytest
 
 from pytest_leakcheck.measure.survivors import reach
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from _pytest.nodes import Node
 
 _referents = gc.get_referents
 
@@ -59,8 +61,8 @@ _PYTEST_TYPES = frozenset(
 #: Frames between an account's close and the test loop: ours, pluggy's, the loop's own.
 _MOST_FRAMES = 12
 
-#: The code that calls the implementations of a hook; its frame holds the wrappers' generators.
-_HOOK_CALL = pluggy._callers._multicall.__code__  # noqa: SLF001
+#: The function of pluggy that calls a hook's implementations; its frame holds the wrappers.
+_HOOK_CALL = "_multicall"
 
 
 class Left(NamedTuple):
@@ -90,23 +92,64 @@ def count_pytests(
     Returns:
         ``None`` where one survivor at least needs the closer look of :func:`divide`.
     """
-    young = {id(o): o for o in survivors}
+    kinds = list(map(id, map(type, survivors)))
+    if _MODULE_TYPE in kinds:
+        return None
+    young = dict(zip(map(id, survivors), survivors, strict=True))
     call = _running_call(depth + 1)
-    lists = [o for o in call if type(o) is list]
-    running = {id(mark), *map(id, call), *map(id, _referents(*lists))}
-    state = [item, *_log_handlers(item)]
-    parts = _referents(*state)
-    # An object's own dict is among its parts, where it has one.
-    parts += _referents(*(o for o in parts if id(type(o)) in _OF_STATE))
+    running = {id(mark)}
+    running.update(map(id, call))
+    running.update(map(id, _referents(*_of_kinds(call, _LIST))))
+    parts = _state_parts(item)
     kept = young.keys() & map(id, parts)
-    kept.update(key for key, o in young.items() if id(type(o)) in _PYTEST_TYPES)
-    kept |= reach([young[key] for key in kept], young)
-    open_ids = young.keys() - kept - running
-    for key in open_ids:
-        o = young[key]
-        if id(type(o)) not in _TRANSIENT or any(id(part) not in running for part in _referents(o)):
+    kept.update(compress(young, map(_PYTEST_TYPES.__contains__, kinds)))
+    _spread(kept, kept, young)
+    rest = _not_of_the_call(young, kept, running)
+    if rest:
+        waiting = set(map(id, _fixture_finalisers(item, young)))
+        kept |= waiting
+        _spread(kept, waiting, young)
+        if not rest <= kept:
             return None
     return len(kept - running)
+
+
+def _state_parts(item: pytest.Item) -> list[object]:
+    """What hangs on an item, its log handlers and its class's instance, two steps deep."""
+    parts = _referents(item, *_log_handlers(item))
+    # An object's own dict is among its parts, where it has one.
+    parts += _referents(*_of_kinds(parts, _OF_STATE))
+    instance = getattr(item, "_instance", None)
+    if instance is not None:
+        own = _referents(instance)
+        parts += own
+        parts += _referents(*_of_kinds(own, _DICT))
+    return parts
+
+
+def _spread(kept: set[int], frontier: set[int], young: dict[int, object]) -> None:
+    """Add to ``kept`` the young that ``frontier`` reaches through the young. Modules apart, which
+    are not among them, as :func:`reach`."""
+    while frontier:
+        frontier = young.keys() & map(id, _referents(*map(young.__getitem__, frontier)))
+        frontier -= kept
+        kept |= frontier
+
+
+def _not_of_the_call(young: dict[int, object], kept: set[int], running: set[int]) -> set[int]:
+    """The young that are neither kept nor of the running call, its cells and iterators too."""
+    rest = young.keys() - kept - running
+    of_call = set()
+    for key in rest:
+        o = young[key]
+        if id(type(o)) in _TRANSIENT and all(id(part) in running for part in _referents(o)):
+            of_call.add(key)
+    return rest - of_call
+
+
+def _of_kinds(objects: list[object], kinds: frozenset[int]) -> Iterable[object]:
+    """Those of some objects whose types have these ids."""
+    return compress(objects, map(kinds.__contains__, map(id, map(type, objects))))
 
 
 def divide(
@@ -148,6 +191,8 @@ def divide(
 _TRANSIENT = frozenset(map(id, (CellType, type(iter([])), type(reversed([])))))
 
 _CONTAINERS = frozenset(map(id, (dict, list)))
+_LIST, _DICT = frozenset({id(list)}), frozenset({id(dict)})
+_MODULE_TYPE = id(ModuleType)
 
 #: Types of an item's parts that may be old and still get young parts: its dict and its lists, and
 #: its stash, whose dict is found one step further.
@@ -189,7 +234,7 @@ def _state_of(item: pytest.Item, young: dict[int, object]) -> list[object]:
     return roots
 
 
-def _own_dicts(node: pytest.Item | pytest.Collector) -> list[object]:
+def _own_dicts(node: Node) -> list[object]:
     """The dict of a node's attributes, where there is one.
 
     Asking for ``__dict__`` would make one, from 3.11 on, which stays as long as the node. From 3.13
@@ -312,7 +357,7 @@ def running_state(depth: int) -> list[object]:
         values = frame.f_locals
         found.append(values)
         found.extend(values.values())
-        if frame.f_code is _HOOK_CALL:
+        if frame.f_code.co_name == _HOOK_CALL:
             lists = [value for value in values.values() if type(value) is list]
             found.extend(_referents(*lists))
         frame = frame.f_back
@@ -323,9 +368,9 @@ def _running_call(depth: int) -> list[object]:
     """The locals of the innermost hook call on the stack; empty where there is none."""
     frame: FrameType | None = sys._getframe(depth)  # noqa: SLF001
     for _ in range(_MOST_FRAMES):
-        if frame is None or frame.f_code is _HOOK_CALL:
+        if frame is None:
             break
+        if frame.f_code.co_name == _HOOK_CALL:
+            return list(frame.f_locals.values())
         frame = frame.f_back
-    if frame is None or frame.f_code is not _HOOK_CALL:
-        return []
-    return list(frame.f_locals.values())
+    return []

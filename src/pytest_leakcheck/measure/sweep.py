@@ -14,13 +14,13 @@ import pytest
 
 from pytest_leakcheck.journal import HARNESS_FAILED, Journal
 from pytest_leakcheck.measure.accounts import Accounts, in_forked_child, watch_forks
-from pytest_leakcheck.measure.allocations import FullTrace, capture_name
 from pytest_leakcheck.measure.retention import MEMRAY_MARKS, has_pytest_memray
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.records import EventRecord, Outcome, Traced
 
 if TYPE_CHECKING:
+    from pytest_leakcheck.measure.allocations import FullTrace
     from pytest_leakcheck.settings import Settings
 
 _clock = time.perf_counter
@@ -43,6 +43,8 @@ class Sweep:
         self._open = False
         self._full: FullTrace | None = None
         if settings.depth == "full":
+            from pytest_leakcheck.measure.allocations import FullTrace
+
             self._full = FullTrace(folder / "captures", settings.traceback_frames, str(root))
 
     # --- the run -------------------------------------------------------------------------------
@@ -84,6 +86,8 @@ class Sweep:
         try:
             self._accounts.begin_test(item.nodeid)
             if self._full is not None:
+                from pytest_leakcheck.measure.allocations import capture_name
+
                 self._full.start(capture_name(item.nodeid), others_tracker(item))
         except Exception as error:  # noqa: BLE001 - whatever it is, the suite goes on
             self._give_up(error)
