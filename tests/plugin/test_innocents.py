@@ -65,6 +65,10 @@ SUITE = {
             with pytest.warns(UserWarning):
                 warnings.warn("told")
 
+        @pytest.mark.filterwarnings("always")
+        def test_warning_kept_for_the_summary():
+            warnings.warn("told")
+
         def test_warning_unheard():
             warnings.warn("told")
 

@@ -7,6 +7,8 @@ class, a doctest's names, the tracebacks of exceptions among its parameters) is 
 from __future__ import annotations
 
 import copy
+import warnings
+from types import BuiltinMethodType
 from typing import Any
 
 import pytest
@@ -77,7 +79,14 @@ def uses_wider_fixtures(item: pytest.Item) -> bool:
 def _lengths(item: pytest.Item) -> list[tuple[list[Any], int]]:
     """The lists in which an item gathers something on each run; in a suite it runs once."""
     lists = (getattr(item, "_report_sections", None), getattr(item, "user_properties", None))
-    return [(entries, len(entries)) for entries in lists if isinstance(entries, list)]
+    gathering = [entries for entries in (*lists, _warnings_log()) if isinstance(entries, list)]
+    return [(entries, len(entries)) for entries in gathering]
+
+
+def _warnings_log() -> object:
+    """The list in which pytest gathers the warnings of an item: all its runs are one item."""
+    show = warnings.__dict__.get("_showwarnmsg_impl")
+    return show.__self__ if type(show) is BuiltinMethodType else None
 
 
 def _cut_back(lengths: list[tuple[list[Any], int]]) -> None:
