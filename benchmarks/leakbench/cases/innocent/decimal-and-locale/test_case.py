@@ -1,7 +1,7 @@
 """First uses inside the interpreter: decimal contexts, codecs, locale, time zones."""
 
 import codecs
-import datetime
+import datetime as dt
 import decimal
 import itertools
 import locale
@@ -20,4 +20,4 @@ def test_first_uses():
         assert decimal.Decimal(2).sqrt()
     locale.getlocale()
     zone = zoneinfo.ZoneInfo(ZONES[number % len(ZONES)])
-    assert datetime.datetime(2024, 7, 1, tzinfo=zone).utcoffset() is not None
+    assert dt.datetime(2024, 7, 1, tzinfo=zone).utcoffset() is not None

@@ -1,4 +1,4 @@
-"""Enumerations and flags made in the test; flags also cache the combinations that were asked for."""
+"""Enumerations made in the test; flags cache the combinations that were asked for."""
 
 import enum
 
