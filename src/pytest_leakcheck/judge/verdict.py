@@ -205,12 +205,10 @@ def _judge_less(
 ) -> Judgement:
     runs = len(repeats.steady)
     if found.signals:
-        words = _amounts(slopes, found.signals)
-        return Judgement(
-            "unconfirmed",
-            f"{words} on each of {runs} repeats, and no second signal agrees",
-            slopes,
-        )
+        words = f"{_amounts(slopes, found.signals)} on each of {runs} repeats"
+        if ended := _end_of_growth(repeats, found.signals, words, limits):
+            return Judgement("settles", ended, slopes)
+        return Judgement("unconfirmed", f"{words}, and no second signal agrees", slopes)
     if grows_always(repeats.steady, repeats.null, "survivors", 0.0):
         count = slopes["survivors"].per_run
         return Judgement("settles", f"{count:,.0f} objects are replaced on each run", slopes)

@@ -60,6 +60,14 @@ def test_growth_that_ends_settles(amounts: tuple[int, ...]) -> None:
     assert judgement.reason.endswith("that ended within 400 further runs")
 
 
+def test_growth_by_one_inexact_signal_that_ends_settles() -> None:
+    """C heap alone, uneven, is unconfirmed; it settles where it ends."""
+    heap = [record("steady", number, heap_bytes=400 + 900 * (number % 2)) for number in range(6)]
+    assert judge_repeats(Repeats(heap), LIMITS).verdict == "unconfirmed"
+    ended = Repeats(heap, windows=windows(5000, 0, 0, 0, signal="heap_bytes"))
+    assert judge_repeats(ended, LIMITS).verdict == "settles"
+
+
 def test_one_signal_that_goes_on_is_enough() -> None:
     """A cache is full, and descriptors still leak."""
     seen = [record("long", 100, survivors=0, fds=100) for _ in range(4)]
