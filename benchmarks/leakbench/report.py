@@ -111,8 +111,8 @@ def _head(rows: list[Row]) -> list[str]:
         "# Accuracy",
         "",
         (
-            f"How often pytest-leakcheck is right, and how often others are, on LeakBench: {families} "
-            "cases whose truth is known (see `benchmarks/leakbench/README.md`). Made by"
+            "How often pytest-leakcheck is right, and how often others are, on LeakBench: "
+            f"{families} cases whose truth is known (see `benchmarks/leakbench/README.md`). Made by"
         ),
         "",
         "```",
@@ -122,9 +122,10 @@ def _head(rows: list[Row]) -> list[str]:
         f"{machine}; {versions}. Every figure on this page is counted from that run.",
         "",
         (
-            "A *test* is right when it is accused exactly where it leaks. Each case's tests run among "
-            "ten ordinary neighbours, which nobody may accuse. *Precision*: of the accused tests, the "
-            "share that leaks. *Recall*: of the leaking tests, the share that is accused."
+            "A *test* is right when it is accused exactly where it leaks. Each case's tests run "
+            "among ten ordinary neighbours, which nobody may accuse. *Precision*: of the accused "
+            "tests, the share that leaks. *Recall*: of the leaking tests, the share that is "
+            "accused."
         ),
         "",
     ]
@@ -299,8 +300,8 @@ def _sensitivity(rows: list[Row], plots: list[str]) -> list[str]:
         "## The smallest leak",
         "",
         (
-            "Leaks of known sizes among ordinary tests, one run of each, in an order by a seed; the "
-            "smallest size that was found in all runs."
+            "Leaks of known sizes among ordinary tests, one run of each, in an order by a seed; "
+            "the smallest size that was found in all runs."
         ),
         "",
         "| tool | runs | gc-tracked list | bytes | malloc without free |",
@@ -406,9 +407,9 @@ def _suites_table(suites: list[Result]) -> list[str]:
         "## Whole suites of released packages",
         "",
         (
-            "As their authors wrote them (`cases/suites/`). Every accusation was examined by hand: a "
-            "*real* one does leave something behind on each run; anything else is *false*. Made by "
-            "`python benchmarks/leakbench/suites.py`."
+            "As their authors wrote them (`cases/suites/`). Every accusation was examined by hand: "
+            "a *real* one does leave something behind on each run; anything else is *false*. Made "
+            "by `python -m leakbench.suites` in `benchmarks/`."
         ),
         "",
         "| suite | tests | plain | measured and confirmed | real leaks | false | unconfirmed |",

@@ -57,6 +57,9 @@ class Reading(Part, frozen=True):
     heap_bytes: int | None = None
     """C heap in use: handed out by malloc and not given back (``mallinfo2``: uordblks + hblkhd).
     Holds native data and every Python object over 512 bytes."""
+    mapped_bytes: int | None = None
+    """Address space (``VmSize``): what an allocator of an extension's own, or mmap, takes too. Read
+    in the confirming process only."""
     blocks: int | None = None
     """Python memory blocks in use (``sys.getallocatedblocks``)."""
     fds: int | None = None
@@ -73,6 +76,7 @@ class Growth(Part, frozen=True):
     rss_bytes: int | None = None
     heap_bytes: int | None = None
     """C heap; see :attr:`Reading.heap_bytes`."""
+    mapped_bytes: int | None = None
     blocks: int | None = None
     survivors: int | None = None
     """gc-tracked objects born in between and alive after a collection, less what pytest keeps."""
@@ -87,7 +91,7 @@ class Growth(Part, frozen=True):
 SIGNALS: tuple[str, ...] = Growth.__struct_fields__
 
 #: Signals counted in bytes; the others count things.
-BYTE_SIGNALS = frozenset({"rss_bytes", "heap_bytes", "python_bytes"})
+BYTE_SIGNALS = frozenset({"rss_bytes", "heap_bytes", "mapped_bytes", "python_bytes"})
 
 
 def add_growth(left: Growth, right: Growth, sign: int = 1) -> Growth:

@@ -42,7 +42,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """RSS moves in pages and arenas: below this total it neither supports nor refutes."""
     released_share: float = 0.9
     """Wider fixtures let go when, with them ended each time, this share of the growth is gone."""
-    native_least_bytes: int = 1024
+    native_least_bytes: int = 256
     """C heap that Python's own memory does not explain is looked into above this per run …"""
     native_share: float = 0.2
     """… and above this share of the C heap's growth."""
@@ -125,7 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     native_repeats: int = 2
     """Repeats under memray of a suspect whose C heap grows."""
     traceback_frames: int = 6
-    catalogue: tuple[str, ...] = ()
+    catalogue: list[str] = []
     """Files with known causes of the user's own; relative to the root folder if they lie in it."""
     thresholds: Thresholds = Thresholds()
 

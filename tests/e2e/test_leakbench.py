@@ -1,4 +1,4 @@
-"""LeakBench's quick run: every kind of leak and of innocent once, under the tool as users run it."""
+"""LeakBench's quick run: every kind of leak and of innocent once, under the tool itself."""
 
 from __future__ import annotations
 

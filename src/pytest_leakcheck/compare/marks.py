@@ -22,6 +22,7 @@ RELATIVE = 0.10
 NOISE: Mapping[str, float] = {
     "heap_bytes": 256,
     "python_bytes": 256,
+    "mapped_bytes": 4096,
     "rss_bytes": 64 * 1024,
     "blocks": 2,
     "survivors": 0.5,
@@ -39,6 +40,7 @@ DECIDES: tuple[str, ...] = (
     "fds",
     "threads",
     "children",
+    "mapped_bytes",
     "rss_bytes",
 )
 

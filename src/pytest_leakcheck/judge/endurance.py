@@ -16,6 +16,7 @@ from pytest_leakcheck.settings import Settings, Thresholds
 _ROOM = {
     "heap_bytes": 64 * 1024 * 1024,
     "rss_bytes": 64 * 1024 * 1024,
+    "mapped_bytes": 256 * 1024 * 1024,
     "blocks": 2_000_000,
     "survivors": 500_000,
     "fds": 200,

@@ -12,7 +12,7 @@ from pytest_leakcheck.judge.repeats import (
     noises,
     without_imports,
 )
-from pytest_leakcheck.judge.statistics import falls
+from pytest_leakcheck.judge.statistics import falls, spread
 from pytest_leakcheck.settings import Thresholds
 
 
@@ -81,6 +81,26 @@ def allocated_on_each(repeats: Repeats, limits: Thresholds) -> bool:
 def worth_tracing(repeats: Repeats, limits: Thresholds) -> bool:
     """Whether so few blocks add up that only a trace of where they come from can tell."""
     return few_blocks_add_up(repeats, limits)
+
+
+def maps_more(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether the address space grew on every repeat, steadily, and by what neither the C heap nor
+    Python's own arenas explain: an allocator of an extension's own, or maps never given back."""
+    deltas = [r.growth.mapped_bytes for r in repeats.steady]
+    if len(deltas) < limits.steady_runs or any(not d or d < 0 for d in deltas):
+        return False
+    mapped = [float(d or 0) for d in deltas]
+    if spread(mapped) > limits.steady_spread:
+        return False
+    typical = statistics.median(mapped)
+    heap = max(0.0, _typical(repeats, "heap_bytes"))
+    blocks = max(0.0, _typical(repeats, "blocks") - limits.own_blocks) * _LARGEST_BLOCK
+    explained = heap + blocks
+    return explained < limits.net_share * typical and adds_up(repeats, "mapped_bytes", 0.0, limits)
+
+
+#: Python takes blocks of up to so many bytes from its own arenas, which are maps.
+_LARGEST_BLOCK = 512
 
 
 def comes_and_goes(repeats: Repeats, limits: Thresholds, times: int = 1) -> bool:

@@ -24,6 +24,7 @@ WORDS = {
     "blocks": "Python blocks",
     "heap_bytes": "bytes of C heap",
     "python_bytes": "bytes of Python memory",
+    "mapped_bytes": "bytes of address space",
 }
 
 
@@ -83,8 +84,8 @@ def still_undecided(steady: Sequence[RepeatRecord], null: Growth, limits: Thresh
 
 
 def grows_never(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds) -> bool:
-    """Whether no signal grew on any repeat."""
-    return all(
+    """Whether no signal grew on any repeat, and the address space not on all."""
+    return share_grown(steady, null, "mapped_bytes", 0.0) < 1 and all(
         share_grown(steady, null, name, noise) == 0 for name, noise in noises(limits).items()
     )
 

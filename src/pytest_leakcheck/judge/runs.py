@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from pytest_leakcheck.journal import Run
+from pytest_leakcheck.judge.lasting import maps_more
 from pytest_leakcheck.judge.leftovers import left_open
 from pytest_leakcheck.judge.native import native_cause, with_compiled_code
 from pytest_leakcheck.judge.repeats import Repeats, median_late
@@ -90,6 +91,8 @@ def causes_of(run: Run, nodeid: str) -> list[Cause]:
     python = min((r.growth.python_bytes or 0 for r in traced), default=0)
     python -= null.python_bytes or 0
     sites = [site for record in run.captures.get(nodeid, []) for site in record.sites]
+    if maps_more(Repeats(steady, null), settings_of(run).thresholds):
+        heap = statistics.median(r.growth.mapped_bytes or 0 for r in steady)
     cause = native_cause(sites, heap, python, watched)
     return [] if cause is None else [cause]
 
@@ -345,7 +348,7 @@ def moves_with(cause: Cause, witness: TestVerdict) -> dict[str, Slope]:
     carried = {
         name: value
         for name, value in witness.slopes.items()
-        if name in ("heap_bytes", "rss_bytes", "fds", "threads", "children", "blocks")
+        if name not in ("survivors", "python_bytes")
     }
     return {**carried, **own}
 

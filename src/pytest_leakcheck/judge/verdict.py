@@ -20,6 +20,7 @@ from pytest_leakcheck.judge.lasting import (
     few_blocks_add_up,
     intermittent,
     lasting,
+    maps_more,
     mostly_grows,
     net_floor,
 )
@@ -85,7 +86,7 @@ def _end_of_growth(repeats: Repeats, signals: Sequence[str], words: str, limits:
 
 def _times(repeats: Repeats, signals: Sequence[str]) -> int:
     """On how many repeats the signal grew that did so most often."""
-    times = [
+    times: list[int] = [
         sum(
             (getattr(record.growth, name) or 0) > floor_of(repeats.null, name)
             for record in repeats.steady
@@ -123,7 +124,7 @@ class _Signs:
 def worth_explaining(repeats: Repeats, limits: Thresholds) -> bool:
     """Whether some signal grew on every repeat, be it ever so little, or blocks on nearly every
     one: a holder may be found."""
-    return bool(_always(repeats, limits)) or mostly_grows(repeats)
+    return bool(_always(repeats, limits)) or mostly_grows(repeats) or maps_more(repeats, limits)
 
 
 def _always(repeats: Repeats, limits: Thresholds) -> list[str]:
@@ -155,11 +156,11 @@ def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
     ]
     if "blocks" in always and _traced(repeats, limits):
         return _Signs([*always, "python_bytes"], enough=True)
-    if "blocks" in always and "heap_bytes" in always:
-        return _Signs(always, enough=True)
-    if "heap_bytes" in always and _heap_supported(repeats, limits):
-        return _Signs(always, enough=True)
-    return _Signs(always, enough=False)
+    if maps_more(repeats, limits):
+        return _Signs([*always, "mapped_bytes"], enough=True)
+    agree = "blocks" in always and "heap_bytes" in always
+    believed = "heap_bytes" in always and _heap_supported(repeats, limits)
+    return _Signs(always, enough=agree or believed)
 
 
 def _traced(repeats: Repeats, limits: Thresholds) -> bool:

@@ -17,7 +17,7 @@ from pytest_leakcheck.judge.verdict import RUNNERS
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
 from pytest_leakcheck.measure.environment import installed_packages
 from pytest_leakcheck.measure.retention import divide, settle_log_buffers
-from pytest_leakcheck.measure.signals import heap_probe
+from pytest_leakcheck.measure.signals import Probe
 from pytest_leakcheck.measure.survivors import Boundary, alive_among
 from pytest_leakcheck.records import (
     CaptureRecord,
@@ -173,18 +173,23 @@ class Evidence:
             self._write(EventRecord(slug="no-memray", sentence=refused, nodeid=name))
 
     def watched(
-        self, item: pytest.Item, name: str, nextitem: Any, *, heap: bool, python: list[Any]
+        self,
+        item: pytest.Item,
+        name: str,
+        nextitem: Any,
+        *,
+        probe: Probe | None,
+        python: list[Any],
     ) -> Told:
         """Runs in which every call is watched: what was opened where, and by which code.
 
         Args:
-            heap: whether C heap that stays is of interest.
+            probe: the native memory that stays, where it is of interest: read around each call.
             python: sites of the Python memory that stays, to be recorded with it.
         """
         from pytest_leakcheck.measure.opened import AGREE, agree, resource_causes, told_by
         from pytest_leakcheck.measure.watching import Left, Watch
 
-        probe = heap_probe() if heap else None
         watches: list[tuple[Watch, list[Left]]] = []
         for number in range(_MOST_WATCHED_RUNS):
             if number >= AGREE and all(len(o.sites) == 1 for _, left in watches for o in left):
@@ -230,7 +235,7 @@ class Evidence:
     def _known(self) -> tuple[Known, ...]:
         from pytest_leakcheck.explain.catalogue import entries
 
-        return entries(self._settings.catalogue, self._root)
+        return entries(tuple(self._settings.catalogue), self._root)
 
     def _versions(self) -> dict[str, str]:
         return installed_packages()

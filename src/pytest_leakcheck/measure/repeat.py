@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.judge.endurance import window_runs
-from pytest_leakcheck.judge.lasting import comes_and_goes, worth_tracing
+from pytest_leakcheck.judge.lasting import comes_and_goes, maps_more, worth_tracing
 from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.repeats import Repeats, grows_always, grows_never, still_undecided
 from pytest_leakcheck.judge.statistics import median_growth
@@ -28,7 +28,13 @@ from pytest_leakcheck.measure.calibration import calibrate
 from pytest_leakcheck.measure.evidence import Evidence
 from pytest_leakcheck.measure.rerun import NullItem, rerun, uses_wider_fixtures
 from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
-from pytest_leakcheck.measure.signals import Probes, given_back, growth
+from pytest_leakcheck.measure.signals import (
+    Probes,
+    given_back,
+    growth,
+    heap_probe,
+    mapped_probe,
+)
 from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
 from pytest_leakcheck.records import (
     Cause,
@@ -331,11 +337,13 @@ class Repeater:
         if self._verdict(found) in ("settles", "late"):
             return found
         sites = traced[-1].sites if traced else []
-        native = self._has_native_growth(found, traced)
+        mapped = maps_more(found, self._settings.thresholds)
+        native = mapped or self._has_native_growth(found, traced)
         # What only compiled code holds has a head, and no name for who holds it.
         unseen = all(cause.known == HELD_FROM_C for cause in causes)
         if unseen or self._grows_resources(found):
-            seen = self._evidence.watched(item, name, nextitem, heap=native, python=sites)
+            probe = None if not native else mapped_probe() if mapped else heap_probe()
+            seen = self._evidence.watched(item, name, nextitem, probe=probe, python=sites)
             causes = causes or list(seen.causes)
             found = replace(found, causes=causes)
         for cause in causes:

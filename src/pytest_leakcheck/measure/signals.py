@@ -26,7 +26,7 @@ if sys.platform == "linux":
 
 # Tests patch `os`, `time` and `open`; the probes keep their own references.
 _clock = time.perf_counter
-_open = os.open
+_open, _file = os.open, open
 _blocks = getattr(sys, "getallocatedblocks", None)
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
@@ -89,6 +89,7 @@ class Probes:
         self._rss: Probe = _unseen
         self._peak: Probe = _unseen
         self._heap: Probe = _unseen
+        self._mapped: Probe = _unseen
         self._open_fds: Probe = _unseen
         self._threads: Probe = _unseen
         self._children: Probe = _unseen
@@ -104,6 +105,11 @@ class Probes:
         if paced:
             self._count_blocks = _Paced(self._count_blocks)
             self._heap = _Paced(self._heap)
+            self.sources["mapped_bytes"] = "not seen: read where tests are repeated only"
+        elif sys.platform == "linux":
+            self._mapped = self._try("mapped_bytes", self._linux_mapped, "/proc/self/statm")
+        else:
+            self.sources["mapped_bytes"] = "not seen: no such signal on this platform"
 
     def read(self, *, peak: bool = True) -> Reading:
         """All signals now. With ``peak``, also the peak since the last such call, and reset it."""
@@ -112,6 +118,7 @@ class Probes:
             rss_bytes=self._rss(),
             peak_bytes=self._peak() if peak else None,
             heap_bytes=self._heap(),
+            mapped_bytes=self._mapped(),
             blocks=self._count_blocks(),
             fds=self._open_fds(),
             threads=self._threads(),
@@ -173,6 +180,11 @@ class Probes:
         pread, page = os.pread, _PAGE
         return lambda: int(pread(fd, 80, 0).split()[1]) * page
 
+    def _linux_mapped(self) -> Probe:
+        fd = self._keep_open("/proc/self/statm", os.O_RDONLY)
+        pread, page = os.pread, _PAGE
+        return lambda: int(pread(fd, 80, 0).partition(b" ")[0]) * page
+
     def _linux_peak(self) -> Probe:
         clear = self._keep_open("/proc/self/clear_refs", os.O_WRONLY)
         status = self._keep_open("/proc/self/status", os.O_RDONLY)
@@ -231,6 +243,18 @@ class Probes:
             return in_use
 
         self._heap = self._try("heap_bytes", heap, "psutil.heap_info")
+
+
+def mapped_probe() -> Probe | None:
+    """The address space, for a probe without descriptors of its own; None where not on Linux."""
+    if sys.platform != "linux":
+        return None
+
+    def mapped() -> int:
+        with _file("/proc/self/statm", "rb") as statm:
+            return int(statm.read().partition(b" ")[0]) * _PAGE
+
+    return mapped
 
 
 def heap_probe() -> Probe | None:
@@ -300,6 +324,7 @@ def growth(before: Reading, after: Reading, survivors: int | None = None) -> Gro
     return Growth(
         rss_bytes=_difference(before.rss_bytes, after.rss_bytes),
         heap_bytes=_difference(before.heap_bytes, after.heap_bytes),
+        mapped_bytes=_difference(before.mapped_bytes, after.mapped_bytes),
         blocks=_difference(before.blocks, after.blocks),
         fds=_difference(before.fds, after.fds),
         threads=_difference(before.threads, after.threads),

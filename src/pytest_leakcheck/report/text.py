@@ -15,6 +15,7 @@ from pytest_leakcheck.records import BYTE_SIGNALS, Growth, Slope, VerdictName
 SIGNAL_WORDS: dict[str, tuple[str, str]] = {
     "rss_bytes": ("RSS", "RSS"),
     "heap_bytes": ("C heap", "C heap"),
+    "mapped_bytes": ("address space", "address space"),
     "blocks": ("Python block", "Python blocks"),
     "survivors": ("object", "objects"),
     "python_bytes": ("Python memory", "Python memory"),
@@ -26,6 +27,7 @@ SIGNAL_WORDS: dict[str, tuple[str, str]] = {
 #: The order in which a sentence names signals: memory, resources, objects; RSS last.
 SPOKEN: tuple[str, ...] = (
     "heap_bytes",
+    "mapped_bytes",
     "python_bytes",
     "fds",
     "threads",

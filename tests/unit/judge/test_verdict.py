@@ -795,3 +795,23 @@ def test_verdicts_are_sorted_and_the_same_each_time() -> None:
     first = judge_run(run)
     assert first == judge_run(run)
     assert [t.nodeid for t in first.tests] == ["t.py::a", "t.py::b", "t.py::c"]
+
+
+def test_maps_that_are_never_given_back_are_a_leak() -> None:
+    """The address space grows by what neither the C heap nor Python's arenas explain."""
+    maps = steady(mapped_bytes=[1_000_000] * 6)
+    found = judged(maps)
+    assert found.verdict == "leak"
+    assert "bytes of address space" in found.reason
+
+
+def test_address_space_for_the_c_heap_is_no_sign_of_its_own() -> None:
+    """malloc takes maps for large blocks; what it has in use is counted as C heap."""
+    both = steady(mapped_bytes=[1_000_000] * 5, heap_bytes=[1_000_000, 10, 10, 10, 10])
+    assert judged(both).verdict == "settles"
+
+
+def test_address_space_that_grows_now_and_then_is_no_sign() -> None:
+    """An arena for many runs' objects, a stack that is kept for the next thread."""
+    arenas = steady(mapped_bytes=[1 << 20, 0, 0, 0, 0, 1 << 20])
+    assert judged(arenas).verdict == "settles"

@@ -41,7 +41,8 @@ def moved(probes: Probes, before: Reading) -> Growth:
 
 def test_every_signal_has_a_source_or_a_reason(probes: Probes) -> None:
     """What is not seen here says why."""
-    names = {"rss_bytes", "peak_bytes", "heap_bytes", "blocks", "fds", "threads", "children"}
+    names = {"rss_bytes", "peak_bytes", "heap_bytes", "mapped_bytes", "blocks"}
+    names |= {"fds", "threads", "children"}
     assert set(probes.sources) == names
     for name in names:
         unseen = getattr(probes.read(), name) is None
