@@ -50,8 +50,8 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Over at least so many runs under tracemalloc, a place that leaves a block on each of them is
     a second signal, however few bytes it leaves."""
     own_blocks: int = 1
-    """What the notes of a single repeat may add to its Python blocks: a number got too large for
-    the interpreter's table of small ones."""
+    """What a single repeat may leave in Python blocks until the next one replaces it: a number, a
+    name."""
     adding_share: float = 0.5
     """Python blocks that grow by ever so few add up when over many runs at least this share of
     them stays …"""

@@ -236,6 +236,8 @@ def _released(repeats: Repeats, signals: Sequence[str], limits: Thresholds) -> b
         floor = floor_of(repeats.null, name)
         grown = statistics.fmean(getattr(r.growth, name) or 0 for r in repeats.steady) - floor
         still = statistics.fmean(getattr(r.growth, name) or 0 for r in repeats.release) - floor
+        if name == "blocks":
+            still -= limits.own_blocks
         if still > (1 - limits.released_share) * grown:
             return False
     return True
