@@ -312,30 +312,46 @@ class Repeater:
         self, item: pytest.Item, name: str, found: Repeats, nextitem: Any, *, wide: bool
     ) -> Repeats:
         """Who holds the growth, whether it lasts, and where it was allocated."""
-        causes, kept = self._evidence.holders(item, name, nextitem)
-        causes = causes or self._evidence.containers(item, nextitem)
-        found = replace(found, causes=causes, kept=kept)
-        told = frozenset(cause.fingerprint for cause in causes)
+        found = self._with_holders(item, name, found, nextitem)
+        told = frozenset(cause.fingerprint for cause in found.causes)
         known = bool(told) and told in self._evidenced
-        if kept == 0 or not grows_exactly(found.steady, self.null):
-            found = self._with_net(item, name, found, nextitem)
         if not known and not wide:
             found = replace(found, windows=self._endure(item, name, found, nextitem))
-        if self._verdict(found) in ("settles", "late") and not (
-            not found.windows and worth_tracing(found, self._settings.thresholds)
-        ):
-            self._write_causes(name, causes)
+        if self._is_cleared(found):
+            self._write_causes(name, found.causes)
             return found
         found = replace(found, release=[] if wide else self._release(item, name))
         if known and self._verdict(found) != "unconfirmed":
             # Tracing says where memory was allocated: once for each cause is enough.
-            self._write_causes(name, causes)
+            self._write_causes(name, found.causes)
             return found
         self._evidenced.add(told)
+        return self._with_places(item, name, found, nextitem)
+
+    def _with_holders(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
+        """Who holds what stays; growth by inexact signals gets a look at many runs first, since to
+        look at all containers is O(heap)."""
+        causes, kept = self._evidence.holders(item, name, nextitem)
+        found = replace(found, causes=causes, kept=kept)
+        if kept == 0 or not grows_exactly(found.steady, self.null):
+            found = self._with_net(item, name, found, nextitem)
+        if not causes and not self._is_cleared(found):
+            found = replace(found, causes=self._evidence.containers(item, nextitem))
+        return found
+
+    def _is_cleared(self, found: Repeats) -> bool:
+        """Whether the test is no suspect any more, and no trace can make it one again."""
+        if self._verdict(found) not in ("settles", "late"):
+            return False
+        return bool(found.windows) or not worth_tracing(found, self._settings.thresholds)
+
+    def _with_places(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
+        """Where what stays was allocated or opened, and which compiled code did it."""
         traced = self._trace(item, name, found, nextitem)
         found = replace(found, traced=traced)
         if self._verdict(found) in ("settles", "late"):
             return found
+        causes = list(found.causes)
         sites = traced[-1].sites if traced else []
         mapped = maps_more(found, self._settings.thresholds)
         native = mapped or self._has_native_growth(found, traced)
@@ -345,12 +361,11 @@ class Repeater:
             probe = None if not native else mapped_probe() if mapped else heap_probe()
             seen = self._evidence.watched(item, name, nextitem, probe=probe, python=sites)
             causes = causes or list(seen.causes)
-            found = replace(found, causes=causes)
         for cause in causes:
             self._write(CauseRecord(nodeid=name, cause=_with_sites(cause, sites, len(causes))))
         if native or unseen:
             self._evidence.native(item, name, nextitem)
-        return found
+        return replace(found, causes=causes)
 
     def _verdict(self, found: Repeats) -> VerdictName:
         return judge_repeats(found, self._settings.thresholds).verdict
