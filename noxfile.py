@@ -76,9 +76,12 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """What measuring costs: ratios within one run."""
-    session.install("-e.[all]", *_group("subject"))
-    session.run("python", "benchmarks/overhead.py", *session.posargs)
+    """What measuring costs, beside other tools: results and docs/performance.md.
+
+    Arguments choose parts (overhead, footprint, explain, report); ``--quick`` takes a few minutes.
+    """
+    session.install("-e.[all]", *_group("subject"), *_group("bench"))
+    session.run("python", "benchmarks/bench.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,32 +1,81 @@
-"""What the sweep costs: CPU and wall time of plain pytest against ``--leakcheck``, in one run.
+"""What the sweep costs, and what rival ways cost on the same tests in the same run.
 
-    python benchmarks/overhead.py                  trivial tests, on a bare heap and a large one
-    python benchmarks/overhead.py --subject        the retrieval project too (a few minutes)
+    python benchmarks/overhead.py                    all suites, bare heap and a million objects
+    python benchmarks/overhead.py --quick            trivial tests and one real suite, fewer rounds
+    python benchmarks/overhead.py --subject          the retrieval project too (minutes)
+    python benchmarks/overhead.py --heaps 0,1,5      millions of objects on the heap
 
-Rounds are interleaved, so that other load on the machine meets both sides; figures are medians, and
-ratios of medians of the same run.
+Rounds are interleaved, so that other load on the machine meets all ways; a ratio is the median of
+the rounds' own ratios to plain pytest, with its extremes.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import resource
+import shutil
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
-import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+
+from timing import Cost, Part, Row, machine, pytest_command, row_of, run_child, store
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECT = ROOT / "benchmarks" / "rag_project"
-WAYS = {
-    "plain pytest": (),
-    "sweep": ("--leakcheck", "--leakcheck-depth=sweep", "--leakcheck-label=bench"),
-}
+
+SWEEP = (
+    *("-p", "pytest_leakcheck.plugin", "--leakcheck", "--leakcheck-depth=sweep"),
+    "--leakcheck-label=bench",
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to watch tests."""
+
+    name: str
+    words: tuple[str, ...] = ()
+    chosen: str = ""
+    """For bench_plugin."""
+    needs: str = ""
+    """The module without which it cannot run."""
+    tests: tuple[int, int] = (50, 250)
+    """Two numbers of trivial tests, from which the cost of one test is taken."""
+
+
+PLAIN = Way("plain pytest", tests=(500, 2500))
+OURS = Way("leakcheck, sweep", SWEEP, tests=(500, 2500))
+RIVALS = (
+    Way("gc.collect() per test", chosen="gc", tests=(20, 120)),
+    Way("tracemalloc snapshot per test", chosen="tracemalloc", tests=(4, 14)),
+    Way("objgraph.growth per test", chosen="objgraph", needs="objgraph", tests=(4, 14)),
+    Way(
+        "pytest --memray",
+        ("-p", "pytest_memray.plugin", "--memray"),
+        needs="pytest_memray",
+        tests=(10, 40),
+    ),
+    Way(
+        "pytest-memray, limit_leaks on all",
+        ("-p", "pytest_memray.plugin"),
+        "limit_leaks",
+        "pytest_memray",
+        tests=(10, 40),
+    ),
+    Way(
+        "pytest-monitor",
+        (
+            "-p",
+            "pytest_monitor",
+        ),
+        needs="pytest_monitor",
+        tests=(10, 40),
+    ),
+)
 
 
 @dataclass
@@ -39,71 +88,203 @@ class Suite:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-def trivial(folder: Path, tests: int, objects: int) -> Suite:
-    """A suite of tests that do nothing, on a heap of so many objects."""
+def write_suite(folder: Path, text: str) -> Path:
+    """A folder with one test file."""
     folder.mkdir()
-    (folder / "test_trivial.py").write_text(
-        f"import pytest\nheap = [[] for _ in range({objects})]\n"
-        f"@pytest.mark.parametrize('n', range({tests}))\ndef test_nothing(n): pass\n"
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "test_suite.py").write_text(text)
+    return folder
+
+
+def trivial(base: Path, tests: int) -> Suite:
+    """Tests that do nothing."""
+    text = (
+        f"import pytest\n@pytest.mark.parametrize('n', range({tests}))\ndef test_nothing(n): pass\n"
     )
-    return Suite(f"{tests:,} trivial tests, {objects:,} more objects", folder)
+    return Suite(f"{tests:,} tests that do nothing", write_suite(base / f"trivial{tests}", text))
 
 
-def run_once(suite: Suite, words: tuple[str, ...]) -> tuple[float, float]:
-    """CPU and wall seconds of one run."""
-    environment = {**os.environ, **suite.environment}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words, *suite.words]
-    used, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+def allocating(base: Path, tests: int = 200) -> Suite:
+    """Tests that make and drop 20,000 containers each, a thousandth of them in cycles."""
+    text = (
+        f"import pytest\n@pytest.mark.parametrize('n', range({tests}))\n"
+        "def test_allocates(n):\n"
+        "    made = [[i, {'key': [i]}] for i in range(10_000)]\n"
+        "    for one in made[::1000]:\n        one.append(one)\n"
+    )
+    return Suite(f"{tests:,} tests that allocate", write_suite(base / "allocating", text))
+
+
+def real_suites(base: Path, *, quick: bool) -> list[Suite]:
+    """Suites of released packages: networkx and pandas from their wheels, click from its sdist."""
+    empty = base / "real"
+    empty.mkdir()
+    (empty / "pytest.ini").write_text("[pytest]\n")
+    found = []
+    if find_spec("networkx"):
+        parts = ("networkx.classes", "networkx.utils", "networkx.readwrite")
+        # They count objects of the whole process, and one asks for warnings that are off here.
+        words = ("--pyargs", *parts, "-k", "not memory_leak and not ignored_attribute")
+        found.append(Suite("networkx, 3 packages", empty, words))
+    if quick:
+        return found
+    if find_spec("pandas") and find_spec("hypothesis"):
+        parts = ("pandas.tests.indexes.ranges", "pandas.tests.reshape.concat")
+        found.append(Suite("pandas, 2 packages", empty, ("--pyargs", *parts)))
+    click = _click(base)
+    if click is not None:
+        found.append(Suite("click", click, ("tests",)))
+    return found
+
+
+def _click(base: Path) -> Path | None:
+    """click's sources, of the version that is installed."""
+    if not find_spec("click") or not find_spec("pip"):
+        return None
+    target = base / "sdist"
     done = subprocess.run(
-        command, cwd=suite.folder, env=environment, capture_output=True, check=False
+        [
+            *(sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"),
+            *("-d", str(target), "click"),
+        ],
+        capture_output=True,
+        check=False,
     )
-    wall = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(done.stdout.decode()[-2000:] + f"\n{suite.name}: pytest failed")
-    return after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime, wall
+    archives = list(target.glob("click-*.tar.gz"))
+    if done.returncode or not archives:
+        return None
+    with tarfile.open(archives[0]) as archive:
+        archive.extractall(target, filter="data")
+    return next(path for path in target.iterdir() if path.is_dir())
 
 
-def measure(suite: Suite, rounds: int) -> None:
-    """Print one suite's table."""
-    cpu: dict[str, list[float]] = {way: [] for way in WAYS}
-    wall: dict[str, list[float]] = {way: [] for way in WAYS}
+def run_way(suite: Suite, way: Way, objects: int) -> Cost:
+    """One run of a suite in one way."""
+    extra = {**suite.environment, "BENCH_OBJECTS": str(objects), "BENCH_WAY": way.chosen}
+    cost = run_child(pytest_command(*way.words, *suite.words), suite.folder, extra)
+    shutil.rmtree(suite.folder / ".leakcheck", ignore_errors=True)
+    return cost
+
+
+def compare_suite(suite: Suite, objects: int, rounds: int) -> list[Row]:
+    """Plain pytest against the sweep on one suite."""
+    cpu: dict[str, list[float]] = {PLAIN.name: [], OURS.name: []}
+    last: dict[str, str] = {}
     for _ in range(rounds):
-        for way, words in WAYS.items():
-            used, passed = run_once(suite, words)
-            cpu[way].append(used)
-            wall[way].append(passed)
-    plain_cpu, plain_wall = (statistics.median(t["plain pytest"]) for t in (cpu, wall))
-    print(f"\n{suite.name} ({rounds} rounds)\n")
-    print("| way | CPU s (min to max) | CPU ratio | wall ratio |\n|---|---:|---:|---:|")
-    for way in WAYS:
-        middle = statistics.median(cpu[way])
-        print(
-            f"| {way} | {middle:.2f} ({min(cpu[way]):.2f} to {max(cpu[way]):.2f}) "
-            f"| {middle / plain_cpu:.2f} | {statistics.median(wall[way]) / plain_wall:.2f} |",
-            flush=True,
-        )
+        for way in (PLAIN, OURS):
+            cost = run_way(suite, way, objects)
+            cpu[way.name].append(cost.cpu_s)
+            last[way.name] = _outcome(cost)
+    subject = f"{suite.name}, {millions(objects)}"
+    same = last[PLAIN.name] == last[OURS.name]
+    note = last[OURS.name] if same else f"differs: {last[PLAIN.name]} / {last[OURS.name]}"
+    return [
+        row_of(subject, PLAIN.name, cpu[PLAIN.name], "CPU s"),
+        row_of(subject, OURS.name, cpu[OURS.name], "CPU s", cpu[PLAIN.name], note),
+    ]
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--subject", action="store_true", help="the retrieval project too")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--objects", type=int, default=1_000_000, help="of the large heap")
-    options = parser.parse_args()
-    print(f"CPython {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores")
+def _outcome(cost: Cost) -> str:
+    """pytest's own count of outcomes, without the time."""
+    lines = [line for line in cost.out.splitlines() if " in " in line and "s" in line]
+    return lines[-1].strip("= ").partition(" in ")[0] if lines else f"status {cost.status}"
+
+
+def millions(objects: int) -> str:
+    """The heap, in words."""
+    return f"heap of {objects / 1e6:g} M more objects" if objects else "bare heap"
+
+
+def cost_per_test(base: Path, way: Way, objects: int, rounds: int) -> list[float]:
+    """Milliseconds of CPU of one trivial test, a round each: the slope between two numbers.
+
+    The fixed cost of starting, and of the heap, cancels.
+    """
+    few, many = way.tests
+    suites = [_named(base, few), _named(base, many)]
+    found = []
+    for _ in range(rounds):
+        low, high = (run_way(suite, way, objects) for suite in suites)
+        if low.status or high.status:
+            raise RuntimeError(high.out.strip().splitlines()[-1][:120])
+        found.append(1000 * (high.cpu_s - low.cpu_s) / (many - few))
+    return found
+
+
+def _named(base: Path, tests: int) -> Suite:
+    folder = base / f"trivial{tests}"
+    return Suite("", folder) if folder.exists() else trivial(base, tests)
+
+
+def compare_rivals(base: Path, objects: int, rounds: int) -> list[Row]:
+    """What each way adds to one trivial test."""
+    subject = f"one trivial test, {millions(objects)}"
+    plain = cost_per_test(base, PLAIN, objects, rounds)
+    rows = [row_of(subject, PLAIN.name, plain, "ms a test")]
+    middle = statistics.median(plain)
+    ours = None
+    for way in (OURS, *RIVALS):
+        if way.needs and not find_spec(way.needs):
+            rows.append(Row(subject, way.name, None, "ms added", note="not installed"))
+            continue
+        try:
+            costs = cost_per_test(base, way, objects, rounds if way is OURS else 1)
+        except RuntimeError as error:
+            rows.append(Row(subject, way.name, None, "ms added", note=f"does not run: {error}"))
+            continue
+        added = [cost - middle for cost in costs]
+        ours = ours or statistics.median(added)
+        times = statistics.median(added) / max(ours, 0.001)
+        note = "" if way is OURS else f"{times:,.0f} times ours"
+        rows.append(row_of(subject, way.name, added, "ms added", note=note))
+    return rows
+
+
+def measure(*, quick: bool, rounds: int, heaps: list[int], subject: bool) -> Part:
+    """All rows."""
+    part = Part("overhead", "nox -s bench -- overhead" + (" --quick" if quick else ""))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for label, objects in (("bare", 0), ("large", options.objects)):
-            measure(trivial(folder / label, 2000, objects), options.rounds)
-        if options.subject:
-            subject = Suite(
-                "the retrieval project, 2,111 tests, state after",
-                SUBJECT,
-                environment={"RAG_STATE": "after"},
-            )
-            measure(subject, options.rounds)
+        base = Path(name)
+        suites = [trivial(base, 2000), *([] if quick else [allocating(base)])]
+        suites += real_suites(base, quick=quick)
+        if subject:
+            words = {"RAG_STATE": "after"}
+            suites.append(Suite("the retrieval project, 2,111 tests", SUBJECT, (), words))
+        for objects in heaps:
+            part.rows += compare_rivals(base, objects, rounds)
+            _show(part.rows)
+            for suite in suites:
+                part.rows += compare_suite(suite, objects, rounds)
+                _show(part.rows[-1:])
+    return part
+
+
+def _show(rows: list[Row]) -> None:
+    for row in rows:
+        ratio = "" if row.ratio is None else f"ratio {row.ratio:.3f}"
+        value = "-" if row.value is None else f"{row.value:.3f}"
+        print(f"{row.subject}: {row.way}: {value} {row.unit} {ratio} {row.note}", flush=True)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of this part."""
+    parser.add_argument("--subject", action="store_true", help="the retrieval project too")
+    parser.add_argument("--rounds", type=int, help="rounds (default 3, quick 2)")
+    parser.add_argument("--heaps", default="0,1", help="millions of objects, with commas between")
+
+
+def main(words: list[str] | None = None) -> Part:
+    """Measure, print, store."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer suites and rounds")
+    add_options(parser)
+    options = parser.parse_args(words)
+    line = machine()
+    heaps = [int(float(word) * 1_000_000) for word in options.heaps.split(",")]
+    rounds = options.rounds or (2 if options.quick else 3)
+    part = measure(quick=options.quick, rounds=rounds, heaps=heaps, subject=options.subject)
+    store(part, line)
+    return part
 
 
 if __name__ == "__main__":

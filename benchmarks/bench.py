@@ -1,0 +1,96 @@
+"""All benchmarks: results in benchmarks/results/, tables in docs/performance.md.
+
+nox -s bench                              all parts
+nox -s bench -- overhead footprint        some parts
+nox -s bench -- --quick                   smaller and fewer
+nox -s bench -- --tables                  the tables again, from the stored results
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import explain_cost
+import footprint
+import overhead
+import report_cost
+from timing import RESULTS, Row, load
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+PARTS = {
+    "overhead": (overhead.main, "What a test costs, beside other ways"),
+    "footprint": (footprint.main, "What the harness itself takes"),
+    "explain": (explain_cost.main, "Saying who holds an object"),
+    "report": (report_cost.main, "Reports and comparisons of many tests"),
+}
+_HEAD = """# What it costs
+
+Made by `nox -s bench`. Every ratio was measured within one run, its rounds interleaved with those
+of plain pytest. Numbers are medians, with the lowest and the highest round in brackets.
+"""
+
+
+def number(value: float | None) -> str:
+    """A number for a table, to three figures."""
+    if value is None:
+        return "-"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def with_spread(value: float | None, low: float | None, high: float | None) -> str:
+    """A median with its extremes, where there are several rounds."""
+    if low is None or high is None or low == high:
+        return number(value)
+    return f"{number(value)} ({number(low)} to {number(high)})"
+
+
+def table(rows: list[Row]) -> str:
+    """A Markdown table."""
+    lines = ["| what | way | cost | ratio to plain | note |", "|---|---|---:|---:|---|"]
+    for row in rows:
+        cost = f"{with_spread(row.value, row.low, row.high)} {row.unit}"
+        ratio = "" if row.ratio is None else with_spread(row.ratio, row.ratio_low, row.ratio_high)
+        note = row.note.replace("|", "/").replace("\n", " ")
+        lines.append(f"| {row.subject} | {row.way} | {cost} | {ratio} | {note} |")
+    return "\n".join(lines)
+
+
+def document(folder: Path = RESULTS) -> str:
+    """docs/performance.md, from the stored results."""
+    text = [_HEAD]
+    for name, (_, title) in PARTS.items():
+        path = folder / f"{name}.json"
+        if not path.exists():
+            continue
+        data, rows = load(path)
+        known = ", ".join(f"{k} {v}" for k, v in data["versions"].items())
+        text.append(f"## {title}\n\n`{data['command']}`: {data['machine']}; {known}.\n")
+        text.append(table(rows) + "\n")
+    return "\n".join(text)
+
+
+def main() -> int:
+    """Run the parts that are asked for, then write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
+    parser.add_argument("--quick", action="store_true", help="smaller and fewer")
+    parser.add_argument("--tables", action="store_true", help="only write the tables")
+    options, words = parser.parse_known_args()
+    unknown = [name for name in options.parts if name not in PARTS]
+    if unknown:
+        parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
+    if not options.tables:
+        for name in options.parts or PARTS:
+            print(f"== {name}", flush=True)
+            PARTS[name][0]([*(["--quick"] if options.quick else []), *words])
+    DOCUMENT.write_text(document())
+    print(f"tables: {DOCUMENT.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

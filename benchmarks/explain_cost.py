@@ -1,0 +1,162 @@
+"""Time and memory to say who holds an object, on heaps of several sizes, beside other tools.
+
+    python benchmarks/explain_cost.py               heaps of 0.1 and 1 million objects
+    python benchmarks/explain_cost.py --heaps 0.1,1,5
+    python benchmarks/explain_cost.py --quick       0.1 million, this project and objgraph only
+
+Each figure is of a process of its own: the heap is built, one object is leaked, the tool is asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from timing import Part, Row, exponent, machine, row_of, run_child, store
+
+#: Builds the heap and the leak; prints seconds, bytes of peak beyond the heap, and the answer.
+_CHILD = """
+import gc, resource, sys, time, types
+sys.modules["shop"] = shop = types.ModuleType("shop")
+class Session:
+    def __init__(self):
+        self.data, self.next = bytearray(5000), None
+Session.__module__ = "shop"; shop.Session = Session
+shape, causes, objects = {shape!r}, {causes}, {objects}
+heap = [[None, (number, [])] for number in range(objects // 3)]
+shop.registry = {{}}
+if shape == "one dict with all":
+    shop.registry.update((number, [number]) for number in range(objects // 3))
+leaked = [Session() for _ in range(causes)]
+if shape == "linked list of 10,000":
+    leaked = [Session()]
+    last = leaked[0]
+    for _ in range(10_000):
+        last.next = Session(); last = last.next
+    shop.registry["first"] = leaked[0]
+    target = [last]
+else:
+    for number, one in enumerate(leaked):
+        setattr(shop, f"cache_{{number}}", {{"open": one}})
+    target = leaked
+if shape == "one dict with all":
+    shop.registry["leak"] = leaked[0]
+    for number in range(causes):
+        delattr(shop, f"cache_{{number}}")
+one = last = None
+gc.collect()
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def rss(): return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+{setup}
+before = rss()
+start = time.process_time()
+answer = ask(target)
+took = time.process_time() - start
+print("RESULT", took, max(0, peak() - before), str(answer)[:100].replace(chr(10), " "))
+"""
+
+_OURS = """
+from pytest_leakcheck.explain.causes import explain_survivors
+def ask(objects):
+    kept = list(objects)
+    objects.clear(); leaked.clear()
+    return [c.holder for c in explain_survivors(kept, ignore={id(kept)})]
+"""
+_OBJGRAPH = """
+import objgraph
+def ask(objects):
+    chains = [objgraph.find_backref_chain(o, objgraph.is_proper_module, 20_000) for o in objects]
+    return list(map(len, chains))
+"""
+_GUPPY = """
+from guppy import hpy
+h = hpy()
+def ask(objects):
+    return [str(h.iso(o).shpaths) for o in objects]
+"""
+_PYMPLER = """
+from pympler import muppy, summary
+def ask(objects):
+    return summary.summarize(muppy.get_objects())[:1]
+"""
+#: Each tool with the module without which it cannot run.
+_TOOLS = {
+    "leakcheck": ("pytest_leakcheck", _OURS),
+    "objgraph.find_backref_chain": ("objgraph", _OBJGRAPH),
+    "guppy3 iso().shpaths": ("guppy", _GUPPY),
+    "pympler summary (which types, not who)": ("pympler", _PYMPLER),
+}
+_SHAPES = ("one dict on a module", "linked list of 10,000", "one dict with all")
+
+#: A tool that takes longer than this on one question is given up.
+_MOST_S = 60
+
+
+def ask(tool: str, shape: str, causes: int, objects: int) -> tuple[float, int, str]:
+    """CPU seconds, bytes of peak beyond the heap, and the beginning of the answer."""
+    text = _CHILD.format(shape=shape, causes=causes, objects=objects, setup=_TOOLS[tool][1])
+    command = ["timeout", str(_MOST_S), sys.executable, "-c", text]
+    with tempfile.TemporaryDirectory() as folder:
+        cost = run_child(command, Path(folder))
+    for line in cost.out.splitlines():
+        if line.startswith("RESULT "):
+            _, took, extra, answer = line.split(" ", 3)
+            return float(took), int(extra), answer
+    reason = f"over {_MOST_S} s" if cost.status == 124 else cost.out.strip()[-100:]
+    raise RuntimeError(reason)
+
+
+def measure(heaps: list[float], *, quick: bool) -> Part:
+    """All rows."""
+    part = Part("explain", "nox -s bench -- explain" + (" --quick" if quick else ""))
+    tools = [tool for tool, (module, _) in _TOOLS.items() if find_spec(module)]
+    seconds: dict[str, list[float]] = {tool: [] for tool in tools}
+    for size in heaps:
+        for tool in tools[:2] if quick else tools:
+            part.rows += _rows(tool, f"{size:g} M objects, {_SHAPES[0]}", _SHAPES[0], 1, size)
+            if part.rows[-1].value is not None:
+                seconds[tool].append(part.rows[-2].value or 0.0)
+    size = heaps[0]
+    for shape, causes in ((_SHAPES[0], 100), (_SHAPES[1], 1), (_SHAPES[2], 1)):
+        for tool in tools[: 1 if quick else 2]:
+            subject = f"{size:g} M objects, {shape}, {causes} causes"
+            part.rows += _rows(tool, subject, shape, causes, size)
+    for tool, values in seconds.items():
+        found = exponent(heaps[: len(values)], values)
+        if found is not None:
+            part.rows.append(Row("growth law, cost ~ heap ** b", tool, found, "b"))
+    return part
+
+
+def _rows(tool: str, subject: str, shape: str, causes: int, size: float) -> list[Row]:
+    try:
+        took, extra, answer = ask(tool, shape, causes, int(size * 1_000_000))
+    except RuntimeError as error:
+        return [Row(subject, tool, None, "CPU s", note=str(error))]
+    note = answer.replace("|", "/")
+    return [
+        row_of(subject, tool, [took], "CPU s", note=note),
+        row_of(subject, tool, [extra / 1e6], "MB extra"),
+    ]
+
+
+def main(words: list[str] | None = None) -> Part:
+    """Measure and store."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="one small heap, two tools")
+    parser.add_argument("--heaps", help="millions of objects, with commas between")
+    options = parser.parse_args(words)
+    line = machine()
+    sizes = options.heaps or ("0.1" if options.quick else "0.1,1")
+    part = measure([float(word) for word in sizes.split(",")], quick=options.quick)
+    store(part, line)
+    for row in part.rows:
+        print(f"{row.subject}: {row.way}: {row.value} {row.unit} {row.note}")
+    return part
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Time and size of reports and comparisons of runs of many tests.
+
+python benchmarks/report_cost.py              1,000, 10,000 and 100,000 tests
+python benchmarks/report_cost.py --quick      1,000 and 10,000
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from timing import Part, Row, exponent, machine, row_of, run_child, store
+
+from pytest_leakcheck.journal import Journal, write_info
+from pytest_leakcheck.measure.environment import describe_run
+from pytest_leakcheck.records import EndRecord, Growth, Reading, StartRecord, TestRecord
+from pytest_leakcheck.settings import Settings
+
+
+def write_run(folder: Path, tests: int, seed: int) -> None:
+    """A run of so many tests; one in fifty leaves something."""
+    chance = random.Random(seed)
+    info = describe_run(
+        label=folder.name,
+        argv=[],
+        root=folder,
+        settings=Settings(),
+        probes={},
+        workers=0,
+        environment={},
+    )
+    write_info(folder, info)
+    journal = Journal(folder, "main")
+    for index in range(tests):
+        nodeid = f"tests/test_part{index // 200}.py::TestThing::test_case[{index}]"
+        left = chance.randrange(5) if index % 50 == 0 else 0
+        journal.append(StartRecord(nodeid=nodeid, at_s=index * 0.01, rss_bytes=10**8))
+        journal.append(
+            TestRecord(
+                nodeid=nodeid,
+                index=index,
+                outcome="passed",
+                duration_s=chance.random() / 10,
+                reading=Reading(at_s=index * 0.01, rss_bytes=10**8, heap_bytes=5 * 10**7),
+                growth=Growth(
+                    rss_bytes=4096 * chance.randrange(3),
+                    heap_bytes=1200 + 20_000 * left,
+                    blocks=30 + left,
+                    survivors=left,
+                    fds=0,
+                    threads=0,
+                    children=0,
+                ),
+                types={"shop.Session": left} if left else {},
+            )
+        )
+    journal.append(EndRecord(tests_run=tests, at_s=tests * 0.01))
+    journal.close()
+
+
+def leakcheck(folder: Path, *words: str) -> float:
+    """CPU seconds of a command."""
+    cost = run_child([sys.executable, "-m", "pytest_leakcheck.cli", *words], folder)
+    if cost.status not in (0, 1):
+        raise RuntimeError(cost.out[-400:])
+    return cost.cpu_s
+
+
+def measure(sizes: list[int], *, quick: bool) -> Part:
+    """All rows."""
+    part = Part("report", "nox -s bench -- report" + (" --quick" if quick else ""))
+    built, compared = [], []
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name)
+        for tests in sizes:
+            root = base / str(tests)
+            for seed, label in enumerate(("before", "after")):
+                write_run(root / label, tests, seed)
+            subject = f"{tests:,} tests"
+            page, table = base / f"{tests}.html", base / f"{tests}-compare.html"
+            where = ("--root", str(root), "--out")
+            built.append(leakcheck(base, "report", "before", *where, str(page)))
+            part.rows.append(row_of(subject, "report", built[-1:], "CPU s"))
+            size = page.stat().st_size / 1e6
+            part.rows.append(row_of(subject, "report", [size], "MB of HTML"))
+            compared.append(leakcheck(base, "compare", "before", "after", *where, str(table)))
+            part.rows.append(row_of(subject, "compare", compared[-1:], "CPU s"))
+    for way, costs in (("report", built), ("compare", compared)):
+        law = exponent(sizes, costs)
+        part.rows.append(Row("growth law, cost ~ tests ** b", way, law, "b"))
+    return part
+
+
+def main(words: list[str] | None = None) -> Part:
+    """Measure and store."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="without 100,000")
+    options = parser.parse_args(words)
+    line = machine()
+    sizes = [1_000, 10_000] if options.quick else [1_000, 10_000, 100_000]
+    part = measure(sizes, quick=options.quick)
+    store(part, line)
+    for row in part.rows:
+        print(f"{row.subject}: {row.way}: {row.value} {row.unit}")
+    return part
+
+
+if __name__ == "__main__":
+    main()
