@@ -96,7 +96,7 @@ def _score_one(side: Side, answer: Answer, outcome: Outcome) -> Scored:
         growth_told=", ".join(
             f"{name} {answer.growth.get(name, 0):,.0f}" for name, well in told.items() if not well
         ),
-        holder=holder_right(side, answer) if truth == "leaks" and answer.verdict else None,
+        holder=_holder_asked(side, answer) if truth == "leaks" else None,
         named=answer.named,
         fingerprints=answer.fingerprints,
     )
@@ -134,6 +134,13 @@ def growth_told(side: Side, answer: Answer, size: int | None) -> dict[str, bool]
         seen = answer.growth.get(name)
         told[name] = seen is not None and seen >= (1 - TOLERANCE) * amount_of(amount, size)
     return told
+
+
+def _holder_asked(side: Side, answer: Answer) -> bool | None:
+    """Of ours only, and not of an intermittent leak that stays open: no holder is looked for."""
+    if not answer.verdict or (answer.verdict == "unconfirmed" and "unconfirmed" in side.verdicts):
+        return None
+    return holder_right(side, answer)
 
 
 def holder_right(side: Side, answer: Answer) -> bool | None:

@@ -131,6 +131,8 @@ class Site(Part, frozen=True):
     """Bytes that stayed, per run."""
     blocks: int = 0
     """Allocations that stayed, per run."""
+    source: str = ""
+    """The line's text, where it could be read and nothing else names what is called there."""
     native: bool = False
     """A frame of C, C++ or Rust (``file`` may be a shared object)."""
     library: str = ""

@@ -125,7 +125,7 @@ def _made_in_python(first: Site, sites: list[Site], watched: WatchRecord | None)
         kind="native",
         head=f"{first.function} ({first.file})" if first.function else f"{first.file}:{first.line}",
         holder="",
-        label=_name(library),
+        label=_name(library) or first.source,
         what=told,
         sites=sites,
     )
@@ -179,7 +179,7 @@ def _by_heap(watched: WatchRecord, growth: float) -> Cause | None:
         kind="native",
         head=f"{function} in {_name(library)}" if library else function,
         holder="",
-        label=f"called at {place}" if site.function else "",
+        label=f"called at {place}" if site.function else site.source,
         sites=[site],
     )
 

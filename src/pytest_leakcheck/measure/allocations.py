@@ -16,6 +16,7 @@ import sysconfig
 import tracemalloc
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ _INSTALLED = tuple(
         reverse=True,
     )
 )
+# Tests patch `open`.
+_file = open
 _collect = gc.collect
 _blocks: Callable[[], int] = getattr(sys, "getallocatedblocks", lambda: 0)
 
@@ -42,6 +45,7 @@ _MOST_SITES = 5
 #: A snapshot of more takes longer than it tells: minutes, after the import of a large library.
 _MOST_BLOCKS = 50_000
 _MOST_FRAMES = 8
+_MOST_SOURCE = 80
 
 
 def short_path(path: str, root: str = "") -> str:
@@ -53,6 +57,19 @@ def short_path(path: str, root: str = "") -> str:
     if home != "/" and path.startswith(home + os.sep):
         return "~" + path[len(home) :].replace(os.sep, "/")
     return path.replace(os.sep, "/")
+
+
+def source_line(path: str, line: int) -> str:
+    """The text of a line of source, shortened; empty where it cannot be read. O(line).
+
+    Read past `linecache`, which would keep the whole file.
+    """
+    try:
+        with _file(path, encoding="utf-8", errors="replace") as lines:
+            text = next(islice(lines, line - 1, line), "").strip()
+    except (OSError, ValueError):
+        return ""
+    return text if len(text) <= _MOST_SOURCE else f"{text[: _MOST_SOURCE - 1]}…"
 
 
 def capture_name(nodeid: str) -> str:
@@ -145,6 +162,7 @@ class PythonTrace:
             line=frames[0].lineno,
             bytes=round(sum(size for size, _ in allocations) / runs),
             blocks=len(allocations) // runs,
+            source=source_line(frames[0].filename, frames[0].lineno),
             stack=[
                 f"{short_path(f.filename, self._root)}:{f.lineno}" for f in frames[:_MOST_FRAMES]
             ],

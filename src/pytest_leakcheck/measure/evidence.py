@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import pytest
 
 from pytest_leakcheck.judge.native import HELD_FROM_C
@@ -114,20 +115,25 @@ class Evidence:
         )
         return set(map(id, left.mine))
 
-    def containers(self, item: pytest.Item, nextitem: Any) -> list[Cause]:
-        """Containers that grow by values which the collector does not track."""
+    def containers(self, item: pytest.Item, nextitem: Any, runs: int = 1) -> list[Cause]:
+        """Containers that grow by values which the collector does not track.
+
+        Args:
+            runs: between two looks; with two, growth on every second run is seen on each.
+        """
         from pytest_leakcheck.explain.causes import watch_containers
 
         self._boundary.thaw()
         watch = watch_containers()
         watch.first()
         for _ in range(3):
-            self._run(item, nextitem)
+            for _ in range(runs):
+                self._run(item, nextitem)
             self._boundary.collect()
             watch.again()
         causes = watch.grown(min_rounds=2, versions=self._versions(), known=self._known())
         self._boundary.draw()
-        return causes
+        return [_per_run(cause, runs) for cause in causes]
 
     def traced(
         self, item: pytest.Item, name: str, phase: Phase, runs: int, nextitem: Any = None
@@ -239,6 +245,13 @@ class Evidence:
 
     def _versions(self) -> dict[str, str]:
         return installed_packages()
+
+
+def _per_run(cause: Cause, runs: int) -> Cause:
+    """A cause whose amounts are of several runs, with those of one."""
+    return msgspec.structs.replace(
+        cause, per_run=cause.per_run / runs, python_bytes=round(cause.python_bytes / runs)
+    )
 
 
 def _visible_first(causes: list[Cause]) -> list[Cause]:

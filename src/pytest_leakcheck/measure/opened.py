@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
 
 from pytest_leakcheck.explain.paths import fingerprint
+from pytest_leakcheck.measure.allocations import source_line
 from pytest_leakcheck.measure.compiled import loaded_libraries
 from pytest_leakcheck.records import Cause, CompiledCall, ResourceRecord, Site, WatchRecord
 
@@ -106,7 +108,14 @@ def told_by(nodeid: str, watches: Sequence[Watch], root: str, python: list[Site]
         calls.update(dict.fromkeys(watch.calls()))
         heap.update(watch.heap())
     sites = [
-        Site(file=file, line=line, function=name, bytes=round(amount / len(watches)), native=True)
+        Site(
+            file=file,
+            line=line,
+            function=name,
+            bytes=round(amount / len(watches)),
+            source="" if name else source_line(str(Path(root) / file), line),
+            native=True,
+        )
         for (file, line, name), amount in heap.items()
     ]
     sites.sort(key=lambda site: (-abs(site.bytes), site.file, site.line, site.function))

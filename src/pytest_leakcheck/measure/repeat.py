@@ -336,7 +336,8 @@ class Repeater:
         if kept == 0 or not grows_exactly(found.steady, self.null):
             found = self._with_net(item, name, found, nextitem)
         if not causes and not self._is_cleared(found):
-            found = replace(found, causes=self._evidence.containers(item, nextitem))
+            runs = 2 if self._is_quick(list(found.steady)) else 1
+            found = replace(found, causes=self._evidence.containers(item, nextitem, runs))
         return found
 
     def _is_cleared(self, found: Repeats) -> bool:
