@@ -12,8 +12,43 @@ from pytest_leakcheck.judge.repeats import (
     noises,
     without_imports,
 )
-from pytest_leakcheck.judge.statistics import falls, spread
+from pytest_leakcheck.judge.statistics import falls, slope, spread
+from pytest_leakcheck.records import Growth, Slope
 from pytest_leakcheck.settings import Thresholds
+
+
+def repeat_slopes(repeats: Repeats) -> dict[str, Slope]:
+    """Growth per run of each signal that was seen in every steady repeat, less the null test's.
+
+    What single repeats show may be replaced by the next one: where many runs were measured
+    together, they say how much stays.
+    """
+    slopes: dict[str, Slope] = {}
+    for name in Growth.__struct_fields__:
+        windows = _per_window(repeats, name)
+        if windows:
+            slopes[name] = slope(windows, net_floor(repeats, name))
+            continue
+        source = repeats.traced if name == "python_bytes" else repeats.steady
+        deltas = [getattr(r.growth, name) for r in source]
+        if deltas and None not in deltas:
+            slopes[name] = slope(deltas, floor_of(repeats.null, name) + _replaced(repeats, name))
+    return slopes
+
+
+def _per_window(repeats: Repeats, name: str) -> list[float]:
+    """Growth per run in each window of many runs; empty where it was not seen in all."""
+    if name in ("python_bytes", "rss_bytes"):
+        return []
+    seen = [(getattr(window.growth, name), window.number) for window in repeats.windows]
+    return [] if any(total is None for total, _ in seen) else [t / n for t, n in seen]
+
+
+def _replaced(repeats: Repeats, name: str) -> float:
+    """Of what a typical repeat leaves, the part that the next one replaces, where known."""
+    if name in ("python_bytes", "rss_bytes") or (name == "survivors" and repeats.kept is None):
+        return 0.0
+    return max(0.0, _typical(repeats, name) - lasting(repeats, name))
 
 
 def mostly_grows(repeats: Repeats) -> bool:

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pytest_leakcheck.judge.statistics import falls, slope
-from pytest_leakcheck.records import Cause, Growth, Late, RepeatRecord, Slope
+from pytest_leakcheck.judge.statistics import falls
+from pytest_leakcheck.records import Cause, Growth, Late, RepeatRecord
 from pytest_leakcheck.settings import Thresholds
 
 #: Signals that count things and have no noise of their own, with their words.
@@ -50,17 +50,6 @@ class Repeats:
     """Many more runs, a record for each window of them; its number is how many."""
     kept: int | None = None
     """Objects that one run left and the next run neither replaced nor dropped."""
-
-
-def repeat_slopes(repeats: Repeats) -> dict[str, Slope]:
-    """Growth per run of each signal that was seen in every steady repeat, less the null test's."""
-    slopes: dict[str, Slope] = {}
-    for name in Growth.__struct_fields__:
-        source = repeats.traced if name == "python_bytes" else repeats.steady
-        deltas = [getattr(r.growth, name) for r in source]
-        if deltas and None not in deltas:
-            slopes[name] = slope(deltas, floor_of(repeats.null, name))
-    return slopes
 
 
 def grows_always(steady: Sequence[RepeatRecord], null: Growth, name: str, noise: float) -> bool:

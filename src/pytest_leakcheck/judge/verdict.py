@@ -23,6 +23,7 @@ from pytest_leakcheck.judge.lasting import (
     maps_more,
     mostly_grows,
     net_floor,
+    repeat_slopes,
 )
 from pytest_leakcheck.judge.repeats import (
     EXACT,
@@ -32,7 +33,6 @@ from pytest_leakcheck.judge.repeats import (
     grows_always,
     median_late,
     noises,
-    repeat_slopes,
 )
 from pytest_leakcheck.judge.statistics import spread
 from pytest_leakcheck.records import Cause, Growth, RepeatRecord, Slope, VerdictName

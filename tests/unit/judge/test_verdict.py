@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.repeats import Repeats, grows_never, repeat_slopes, still_undecided
+from pytest_leakcheck.judge.lasting import repeat_slopes
+from pytest_leakcheck.judge.repeats import Repeats, grows_never, still_undecided
 from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.judge.verdict import Judgement, judge_repeats
 from pytest_leakcheck.records import (
@@ -815,3 +816,12 @@ def test_address_space_that_grows_now_and_then_is_no_sign() -> None:
     """An arena for many runs' objects, a stack that is kept for the next thread."""
     arenas = steady(mapped_bytes=[1 << 20, 0, 0, 0, 0, 1 << 20])
     assert judged(arenas).verdict == "settles"
+
+
+def test_many_runs_together_say_how_much_stays() -> None:
+    """Of two objects a run, one takes the place of the last run's."""
+    single = steady(survivors=[2] * 6)
+    windows = [repeat("long", 100, survivors=101, blocks=303) for _ in range(4)]
+    assert judged(single, windows=windows).slopes["survivors"].per_run == 1.01
+    assert judged(single, kept=1).slopes["survivors"].per_run == 1.0
+    assert judged(single).slopes["survivors"].per_run == 2.0
