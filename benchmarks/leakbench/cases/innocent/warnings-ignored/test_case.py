@@ -1,4 +1,4 @@
-"""__warningregistry__ grows by every text."""
+"""In a process without pytest the registry of the module would keep every text."""
 
 import itertools
 import warnings
