@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from pytest_leakcheck.errors import LeakcheckError
-from pytest_leakcheck.journal import load_run
-from pytest_leakcheck.judge.runs import judge_run
+from pytest_leakcheck.journal import Run, load_run
+from pytest_leakcheck.judge.runs import causes_of, judge_run
 from pytest_leakcheck.records import Cause, TestVerdict
 
 from .instances import INSTANCES, ORDER, SIZES, TESTS
@@ -186,12 +186,12 @@ def _rivals(out: Path) -> list[Answer]:
 
 
 def _ours(folder: Path) -> list[Answer]:
-    judged = judge_run(load_run(folder / ".leakcheck" / LABEL))
-    causes = {summary.cause.fingerprint: summary.cause for summary in judged.causes}
-    return [_answer(test, causes) for test in judged.tests]
+    run = load_run(folder / ".leakcheck" / LABEL)
+    return [_answer(run, test) for test in judge_run(run).tests]
 
 
-def _answer(test: TestVerdict, causes: dict[str, Cause]) -> Answer:
+def _answer(run: Run, test: TestVerdict) -> Answer:
+    causes = {cause.fingerprint: cause for cause in causes_of(run, test.like or test.nodeid)}
     mine = [causes[f] for f in test.fingerprints if f in causes]
     return Answer(
         nodeid=test.nodeid,
