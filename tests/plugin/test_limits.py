@@ -213,12 +213,12 @@ def test_a_failing_harness_never_fails_the_suite(
         {
             **GROWTH,
             "conftest.py": """
-                from pytest_leakcheck.measure.repeat import Repeater
+                from pytest_leakcheck.measure.runs import Runs
 
                 def broken(*args, **kwargs):
                     raise ValueError("the harness is broken")
 
-                Repeater.repeat = broken
+                Runs.repeat = broken
             """,
         },
     )

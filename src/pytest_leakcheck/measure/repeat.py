@@ -23,29 +23,23 @@ from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.repeats import Repeats, grows_always, grows_never, still_undecided
 from pytest_leakcheck.judge.statistics import median_growth
 from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_explaining
-from pytest_leakcheck.measure.caches import clear_interpreter_caches
 from pytest_leakcheck.measure.calibration import calibrate
 from pytest_leakcheck.measure.evidence import Evidence
-from pytest_leakcheck.measure.rerun import NullItem, rerun, uses_wider_fixtures
-from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
+from pytest_leakcheck.measure.rerun import NullItem, uses_wider_fixtures
+from pytest_leakcheck.measure.runs import Runs
 from pytest_leakcheck.measure.signals import (
     Probes,
-    given_back,
-    growth,
     heap_probe,
     mapped_probe,
 )
-from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
+from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.records import (
     Cause,
     CauseRecord,
     EventRecord,
     Growth,
     JournalRecord,
-    Late,
     Outcome,
-    Phase,
-    Reading,
     RepeatRecord,
     SkipRecord,
     VerdictName,
@@ -57,10 +51,6 @@ if TYPE_CHECKING:
 _clock = time.perf_counter
 _sleep = time.sleep
 _sys_modules = sys.modules
-
-#: Grace for threads and descriptors: pauses double from the first to the longest, 127 ms in all.
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.064
-_MOST_VAIN_WAITS = 3
 
 
 class Repeater:
@@ -85,123 +75,33 @@ class Repeater:
         forget: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
-        self._forget = forget
-        self._probes = probes
-        self._boundary = boundary
         self._write = write
-        self._evidence = Evidence(settings, boundary, self.run_once, write, folder, root)
+        self._runs = Runs(probes, boundary, forget)
+        self._evidence = Evidence(settings, boundary, self._runs.run_once, write, folder, root)
         self.null = Growth()
         self.null_net = Growth()
-        self._hopeless = 0
         self._evidenced: set[frozenset[str]] = set()
-        self._wider: dict[int, pytest.FixtureDef[Any]] = {}
         self._null_sites: set[tuple[str, int]] = set()
         self._null_runs = 1
         self._patient = False
 
     def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
         """Know a wider fixture that has been set up."""
-        if definition.scope != "function":
-            self._wider[id(definition)] = definition
-
-    # --- one run -------------------------------------------------------------------------------
-
-    def run_once(self, item: pytest.Item, nextitem: Any = None) -> Outcome:
-        """The item's whole protocol; wider fixtures stay up unless ``nextitem`` says otherwise."""
-        outcome = rerun(item, nextitem)
-        drop_finished(self._wider.values())
-        self._forget()
-        clear_interpreter_caches()
-        return outcome
-
-    def repeat(
-        self, item: pytest.Item, name: str, phase: Phase, number: int, nextitem: Any = None
-    ) -> RepeatRecord:
-        """One measured run: draw the line, run, collect, look."""
-        self._boundary.draw()
-        modules = len(_sys_modules)
-        # Both readings follow a collection: it also empties the interpreter's free lists.
-        self._boundary.collect()
-        collected = collected_so_far()
-        base = self._probes.read()
-        start = _clock()
-        outcome = self.run_once(item, nextitem)
-        duration = _clock() - start
-        settle_log_buffers(item)
-        before = self._probes.read(peak=False)
-        self._boundary.collect()
-        after = self._read_settled(base)
-        left = divide(
-            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
-        )
-        types, count = count_types(left.mine), len(left.mine)
-        del left
-        unseen = self._boundary.user_froze or self._boundary.user_unfroze
-        return RepeatRecord(
-            nodeid=name,
-            phase=phase,
-            number=number,
-            growth=growth(base, after, None if unseen else count),
-            late=Late(
-                objects=collected_so_far() - collected,
-                heap_bytes=given_back(before.heap_bytes, after.heap_bytes),
-                blocks=given_back(before.blocks, after.blocks),
-            ),
-            types=types,
-            outcome=outcome,
-            duration_s=round(duration, 6),
-            module_count=max(0, len(_sys_modules) - modules),
-        )
-
-    def _read_settled(self, base: Reading) -> Reading:
-        """The signals, after a moment's grace for threads and descriptors that are on their way.
-
-        A library may end its threads a little after it has returned. Where waiting did not help
-        in several runs, it is not tried again for this test.
-        """
-        reading = self._probes.read(peak=False)
-        pause = _FIRST_PAUSE_S
-        while self._hopeless < _MOST_VAIN_WAITS and _has_more(base, reading):
-            if pause > _LONGEST_PAUSE_S:
-                self._hopeless += 1
-                break
-            _sleep(pause)
-            pause *= 2
-            reading = self._probes.read(peak=False)
-        return reading
-
-    def _together(
-        self, item: pytest.Item, name: str, phase: Phase, runs: int, nextitem: Any = None
-    ) -> RepeatRecord:
-        """Growth over several runs between two collections of the whole heap. O(heap).
-
-        A cycle that was alive at one boundary and dropped later waits among the frozen objects:
-        each run alone seems to grow by it, all together do not.
-        """
-        self._boundary.collect_all()
-        base = self._probes.read()
-        for _ in range(runs):
-            self.run_once(item, nextitem)
-            settle_log_buffers(item)
-            self._boundary.collect()
-            self._boundary.draw()
-        self._boundary.collect_all()
-        amount = growth(base, self._read_settled(base))
-        record = RepeatRecord(nodeid=name, phase=phase, number=runs, growth=amount)
-        self._write(record)
-        return record
+        self._runs.saw_fixture(definition)
 
     def measure_null(self, session: pytest.Session, runs: int = 5) -> None:
         """Learn what pytest itself keeps per run, from an item that does nothing."""
         item = NullItem.from_parent(session, name="leakcheck-null")
         try:
             packed = [
-                _packed(self.repeat(item, item.nodeid, "null", number))
+                _packed(self._runs.repeat(item, item.nodeid, "null", number))
                 for number in range(runs + 2)
             ]
             records = [r for r in map(_unpacked, packed[2:]) if r.outcome == "passed"]
             self._null_runs = self._settings.net_quick_repeats
-            self.null_net = self._together(item, item.nodeid, "null-net", self._null_runs).growth
+            net = self._runs.together(item, item.nodeid, "null-net", self._null_runs)
+            self._write(net)
+            self.null_net = net.growth
             traced = self._evidence.traced(
                 item, item.nodeid, "null", self._settings.traced_quick_runs
             )
@@ -226,7 +126,7 @@ class Repeater:
         """Learn and write down how small a leak is seen here."""
 
         def repeat(item: pytest.Item, number: int) -> RepeatRecord:
-            return self.repeat(item, item.nodeid, "null", number)
+            return self._runs.repeat(item, item.nodeid, "null", number)
 
         self._write(calibrate(session, repeat, self.null, self._settings))
 
@@ -245,9 +145,9 @@ class Repeater:
         self._patient = patient
         nextitem = item.session if wide else None
         settings = self._settings
-        self._hopeless = 0
+        self._runs.begin()
         for number in range(settings.warmups):
-            warm = self.repeat(item, name, "warm-up", number, nextitem)
+            warm = self._runs.repeat(item, name, "warm-up", number, nextitem)
             self._write(warm)
             if warm.outcome != "passed":
                 return self._give_up(name, warm.outcome)
@@ -274,7 +174,7 @@ class Repeater:
     def _steady(self, item: pytest.Item, name: str, nextitem: Any) -> list[RepeatRecord]:
         packed: list[bytes] = []
         for number in range(self._settings.weak_repeats):
-            packed.append(_packed(self.repeat(item, name, "steady", number, nextitem)))
+            packed.append(_packed(self._runs.repeat(item, name, "steady", number, nextitem)))
             if self._is_decided(list(map(_unpacked, packed))):
                 break
         steady = list(map(_unpacked, packed))
@@ -382,7 +282,8 @@ class Repeater:
         settings = self._settings
         runs = window_runs(found.steady, settings) * settings.long_windows
         runs = max(settings.net_repeats, min(settings.net_quick_repeats, runs))
-        net = self._together(item, name, "net", runs, nextitem)
+        net = self._runs.together(item, name, "net", runs, nextitem)
+        self._write(net)
         return replace(
             found,
             net=net.growth,
@@ -405,34 +306,14 @@ class Repeater:
         runs = window_runs(found.steady, settings)
         if not runs:
             return []
-        windows = [self._window(item, name, runs, nextitem) for _ in range(settings.long_windows)]
+        windows = [
+            self._runs.window(item, name, runs, nextitem) for _ in range(settings.long_windows)
+        ]
         if any(record.outcome != "passed" for record in windows):
             return []
         for record in windows:
             self._write(record)
         return windows
-
-    def _window(self, item: pytest.Item, name: str, runs: int, nextitem: Any) -> RepeatRecord:
-        """Growth over many runs between two collections of what is young."""
-        self._boundary.draw()
-        self._boundary.collect()
-        base = self._probes.read()
-        outcomes = set()
-        for _ in range(runs):
-            outcomes.add(self.run_once(item, nextitem))
-            settle_log_buffers(item)
-        self._boundary.collect()
-        after = self._read_settled(base)
-        left = divide(
-            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
-        )
-        return RepeatRecord(
-            nodeid=name,
-            phase="long",
-            number=runs,
-            growth=growth(base, after, len(left.mine)),
-            outcome=min(outcomes - {"passed"}, default="passed"),
-        )
 
     def _trace(
         self, item: pytest.Item, name: str, found: Repeats, nextitem: Any
@@ -465,7 +346,7 @@ class Repeater:
             return []
         records: list[RepeatRecord] = []
         for number in range(1 + self._settings.release_repeats):
-            record = self.repeat(item, name, "release", number, item.session)
+            record = self._runs.repeat(item, name, "release", number, item.session)
             if number:  # the first one ends the fixtures that the steady repeats set up
                 self._write(record)
                 records.append(record)
@@ -492,8 +373,3 @@ def _with_sites(cause: Cause, sites: list[Any], among: int) -> Cause:
     """Where the growth was allocated belongs to a cause only when there is one, and none has sites
     of its own."""
     return msgspec.structs.replace(cause, sites=sites) if among == 1 and not cause.sites else cause
-
-
-def _has_more(base: Reading, reading: Reading) -> bool:
-    pairs = ((base.threads, reading.threads), (base.fds, reading.fds))
-    return any(a is not None and b is not None and b > a for a, b in pairs)

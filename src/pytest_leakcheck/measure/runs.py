@@ -1,0 +1,162 @@
+"""Runs of one item, measured: one by one, many together, in windows.
+
+Between two readings nothing but the item's protocol runs, and what the harness notes is packed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pytest_leakcheck.measure.caches import clear_interpreter_caches
+from pytest_leakcheck.measure.rerun import rerun
+from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
+from pytest_leakcheck.measure.signals import Probes, given_back, growth
+from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
+from pytest_leakcheck.records import Late, Outcome, Phase, Reading, RepeatRecord
+
+_clock = time.perf_counter
+_sleep = time.sleep
+_sys_modules = sys.modules
+
+#: Grace for threads and descriptors: pauses double from the first to the longest, 127 ms in all.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.064
+_MOST_VAIN_WAITS = 3
+
+
+class Runs:
+    """Runs items again and reads the signals around them.
+
+    Args:
+        forget: called after each run, to drop what a reporter keeps of it.
+    """
+
+    def __init__(self, probes: Probes, boundary: Boundary, forget: Callable[[], None]) -> None:
+        self._probes = probes
+        self._boundary = boundary
+        self._forget = forget
+        self._hopeless = 0
+        self._wider: dict[int, pytest.FixtureDef[Any]] = {}
+
+    def begin(self) -> None:
+        """Another item: waiting for its threads and descriptors may help again."""
+        self._hopeless = 0
+
+    def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
+        """Know a wider fixture that has been set up."""
+        if definition.scope != "function":
+            self._wider[id(definition)] = definition
+
+    def run_once(self, item: pytest.Item, nextitem: Any = None) -> Outcome:
+        """The item's whole protocol; wider fixtures stay up unless ``nextitem`` says otherwise."""
+        outcome = rerun(item, nextitem)
+        drop_finished(self._wider.values())
+        self._forget()
+        clear_interpreter_caches()
+        return outcome
+
+    def repeat(
+        self, item: pytest.Item, name: str, phase: Phase, number: int, nextitem: Any = None
+    ) -> RepeatRecord:
+        """One measured run: draw the line, run, collect, look."""
+        self._boundary.draw()
+        modules = len(_sys_modules)
+        # Both readings follow a collection: it also empties the interpreter's free lists.
+        self._boundary.collect()
+        collected = collected_so_far()
+        base = self._probes.read()
+        start = _clock()
+        outcome = self.run_once(item, nextitem)
+        duration = _clock() - start
+        settle_log_buffers(item)
+        before = self._probes.read(peak=False)
+        self._boundary.collect()
+        after = self._read_settled(base)
+        left = divide(
+            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
+        )
+        types, count = count_types(left.mine), len(left.mine)
+        del left
+        unseen = self._boundary.user_froze or self._boundary.user_unfroze
+        return RepeatRecord(
+            nodeid=name,
+            phase=phase,
+            number=number,
+            growth=growth(base, after, None if unseen else count),
+            late=Late(
+                objects=collected_so_far() - collected,
+                heap_bytes=given_back(before.heap_bytes, after.heap_bytes),
+                blocks=given_back(before.blocks, after.blocks),
+            ),
+            types=types,
+            outcome=outcome,
+            duration_s=round(duration, 6),
+            module_count=max(0, len(_sys_modules) - modules),
+        )
+
+    def _read_settled(self, base: Reading) -> Reading:
+        """The signals, after a moment's grace for threads and descriptors that are on their way.
+
+        A library may end its threads a little after it has returned. Where waiting did not help
+        in several runs, it is not tried again for this test.
+        """
+        reading = self._probes.read(peak=False)
+        pause = _FIRST_PAUSE_S
+        while self._hopeless < _MOST_VAIN_WAITS and _has_more(base, reading):
+            if pause > _LONGEST_PAUSE_S:
+                self._hopeless += 1
+                break
+            _sleep(pause)
+            pause *= 2
+            reading = self._probes.read(peak=False)
+        return reading
+
+    def together(
+        self, item: pytest.Item, name: str, phase: Phase, runs: int, nextitem: Any = None
+    ) -> RepeatRecord:
+        """Growth over several runs between two collections of the whole heap. O(heap).
+
+        A cycle that was alive at one boundary and dropped later waits among the frozen objects:
+        each run alone seems to grow by it, all together do not.
+        """
+        self._boundary.collect_all()
+        base = self._probes.read()
+        for _ in range(runs):
+            self.run_once(item, nextitem)
+            settle_log_buffers(item)
+            self._boundary.collect()
+            self._boundary.draw()
+        self._boundary.collect_all()
+        amount = growth(base, self._read_settled(base))
+        return RepeatRecord(nodeid=name, phase=phase, number=runs, growth=amount)
+
+    def window(self, item: pytest.Item, name: str, runs: int, nextitem: Any) -> RepeatRecord:
+        """Growth over many runs between two collections of what is young."""
+        self._boundary.draw()
+        self._boundary.collect()
+        base = self._probes.read()
+        outcomes = set()
+        for _ in range(runs):
+            outcomes.add(self.run_once(item, nextitem))
+            settle_log_buffers(item)
+        self._boundary.collect()
+        after = self._read_settled(base)
+        left = divide(
+            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
+        )
+        return RepeatRecord(
+            nodeid=name,
+            phase="long",
+            number=runs,
+            growth=growth(base, after, len(left.mine)),
+            outcome=min(outcomes - {"passed"}, default="passed"),
+        )
+
+
+def _has_more(base: Reading, reading: Reading) -> bool:
+    pairs = ((base.threads, reading.threads), (base.fds, reading.fds))
+    return any(a is not None and b is not None and b > a for a, b in pairs)
