@@ -3,9 +3,11 @@
 ``gc.freeze()`` moves every tracked object out of the collector's sight, so the next
 ``gc.get_objects()`` shows only what came after: O(what the test did), not O(heap).
 
-Two debts come with it. A reference cycle among frozen objects is not freed until
-:meth:`Boundary.collect_all`. And a test that calls ``gc.collect()`` itself must find the collector
-as it left it: such collections are seen through ``gc.callbacks`` and run on the whole heap.
+Three debts come with it. A reference cycle among frozen objects is not freed until
+:meth:`Boundary.collect_all`. A test that calls ``gc.collect()`` itself must find the collector as
+it left it: such collections are seen through ``gc.callbacks`` and run on the whole heap. And a test
+that counts objects must find them all: while the boundary stands, ``gc.get_objects()`` is answered
+by :meth:`Boundary.list_all`.
 """
 
 from __future__ import annotations
@@ -45,8 +47,12 @@ class Boundary:
         self._early = array("Q", bytes(8 * _ROOM_FOR_EARLY))
         self._early_count = 0
         self._thawed = False
+        self._listed = False
+        self._in_the_open = False
         self._own = False
         self._watching = False
+        self._list_all = self.list_all
+        self._listed_by = _get_objects
         self.debt = 0
         """Objects frozen since the last collection of the whole heap."""
         self.user_froze = False
@@ -65,6 +71,7 @@ class Boundary:
         _collect()
         self._old_mark = []
         gc.callbacks.append(self._on_collection)
+        self._listed_by, gc.get_objects = gc.get_objects, self._list_all
         self._watching = True
         self.draw()
         self.debt = 0
@@ -75,12 +82,15 @@ class Boundary:
         """Give the heap back to the collector."""
         if self._watching:
             gc.callbacks.remove(self._on_collection)
+            if gc.get_objects is self._list_all:
+                gc.get_objects = self._listed_by
             self._watching = False
         _unfreeze()
 
     def draw(self) -> None:
         """Draw the line here: everything alive is old from now on."""
         _freeze()
+        self._listed = self._in_the_open = False
         self._early_count = 0
         self.user_froze = self.user_unfroze = False
         self._young_mark = []
@@ -97,6 +107,11 @@ class Boundary:
             Unreachable objects found.
         """
         self._own = True
+        listed, self._listed = self._listed, False
+        if listed:
+            # The test's garbage was frozen with the rest when it listed the heap.
+            self._remember(_get_objects())
+            _unfreeze()
         try:
             found = total = _collect()
             while found and most > 1:
@@ -104,6 +119,8 @@ class Boundary:
                 total += found
                 most -= 1
         finally:
+            if listed:
+                _freeze()
             self._own = False
         return total
 
@@ -122,6 +139,7 @@ class Boundary:
     def thaw(self) -> None:
         """Show the whole heap to ``gc.get_referrers``; :meth:`draw` hides it again."""
         _unfreeze()
+        self._in_the_open = True
 
     @contextmanager
     def keeping_garbage(self) -> Iterator[Callable[[], list[object]]]:
@@ -168,6 +186,18 @@ class Boundary:
             young.extend(_having(everything, early))
         return young
 
+    def list_all(self, generation: int | None = None) -> list[object]:
+        """``gc.get_objects``, for the code under test: what is frozen is listed too. O(heap)."""
+        if generation is not None or not self._watching or self._own or self._in_the_open:
+            return _get_objects(generation)
+        self._remember(_get_objects())
+        _unfreeze()
+        try:
+            return _get_objects()
+        finally:
+            _freeze()
+            self._listed = True
+
     def young_ids(self) -> set[int]:
         """Ids of what is alive since the line, without a collection. O(young)."""
         return set(map(id, _get_objects()))
@@ -208,10 +238,7 @@ def _asked_for() -> bool:
 
 def collected_so_far() -> int:
     """Unreachable objects that the collector has found in this process, all generations."""
-    total = 0
-    for generation in _get_stats():
-        total += generation["collected"]
-    return total
+    return sum(generation["collected"] for generation in _get_stats())
 
 
 def alive_among(ids: set[int]) -> list[object]:

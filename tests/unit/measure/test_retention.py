@@ -7,7 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_leakcheck.measure.retention import divide, running_state, settle_log_buffers
+from pytest_leakcheck.measure.retention import (
+    count_pytests,
+    divide,
+    running_state,
+    settle_log_buffers,
+)
 from pytest_leakcheck.measure.survivors import Boundary
 
 
@@ -185,3 +190,24 @@ def test_a_users_key_is_not_compared(line: Boundary, request: pytest.FixtureRequ
         for key in keys:
             key.armed = False
     assert sum(type(o) is Mine for o in left.mine) == 2
+
+
+def test_the_quick_look_sends_what_is_not_pytests_to_the_closer_one(
+    line: Boundary, request: pytest.FixtureRequest
+) -> None:
+    """One object of the test's own is enough, and what pytest keeps alone is counted."""
+    report = pytest.TestReport("t", ("t", 0, "t"), {}, "passed", None, "call")
+    inside = Item()
+    report.sections.append(("out", inside))  # type: ignore[arg-type]
+    hung = [vars(report), report.sections, report.sections[0], inside]
+    assert count_pytests([report, *hung, line.mark], request.node, line.mark) == 5
+    mine = Mine()
+    assert count_pytests([report, *hung, mine, line.mark], request.node, line.mark) is None
+
+
+def test_the_quick_look_asks_hostile_objects_nothing(
+    line: Boundary, request: pytest.FixtureRequest
+) -> None:
+    """Types are told apart by identity."""
+    survivors = [Hostile(), line.mark]
+    assert count_pytests(survivors, request.node, line.mark) is None

@@ -157,6 +157,52 @@ def test_an_automatic_collection_does_not_thaw(line: Boundary) -> None:
     assert gone() is not None
 
 
+def test_the_users_own_count_of_objects_sees_the_whole_heap(line: Boundary) -> None:
+    """gc.get_objects() shows what is older than the line, before and after a collection too."""
+    old = Node()
+    line.draw()
+    young = Node()
+    for _ in range(2):
+        assert sorted(map(id, nodes(gc.get_objects()))) == sorted(map(id, [old, young]))
+        gc.collect()
+
+
+def test_a_count_of_objects_hides_no_survivor_and_makes_none(line: Boundary) -> None:
+    """What is young before and after it survives; cycles that die before and after it do not."""
+    before, dies = Node(), a_cycle()
+    a_cycle()
+    gc.get_objects()
+    after = Node()
+    del dies
+    a_cycle()
+    assert sorted(map(id, seen(line))) == sorted(map(id, [before, after]))
+    assert not line.user_froze
+    assert not line.user_unfroze
+    line.draw()
+    assert seen(line) == []
+
+
+def test_a_look_at_one_generation_is_the_interpreters(line: Boundary) -> None:
+    """gc.get_objects(generation=0) shows the young, and does not move them."""
+    old = Node()
+    line.draw()
+    young = Node()
+    shown = nodes(gc.get_objects(0))
+    assert young in shown
+    assert old not in shown
+
+
+def test_an_open_heap_is_listed_as_it_is(line: Boundary) -> None:
+    """While the harness itself has thawed the heap, listing it does not freeze it again."""
+    target = Node()
+    holder = [target]
+    line.draw()
+    line.thaw()
+    assert target in nodes(gc.get_objects())
+    assert any(o is holder for o in gc.get_referrers(target))
+    line.draw()
+
+
 @pytest.mark.parametrize("generation", [0, 1])
 def test_a_users_young_collection_does_not_thaw(line: Boundary, generation: int) -> None:
     """gc.collect(0) looks at the young only, with or without us."""
@@ -211,6 +257,7 @@ def test_stop_gives_the_collector_back_as_it_was(enabled: bool) -> None:
     (gc.enable if enabled else gc.disable)()
     try:
         callbacks, threshold, flags = list(gc.callbacks), gc.get_threshold(), gc.get_debug()
+        listing = gc.get_objects
         boundary = Boundary()
         boundary.start()
         Node()
@@ -220,6 +267,7 @@ def test_stop_gives_the_collector_back_as_it_was(enabled: bool) -> None:
         boundary.stop()
         assert gc.get_freeze_count() == 0
         assert gc.callbacks == callbacks
+        assert gc.get_objects == listing
         assert gc.get_threshold() == threshold
         assert gc.get_debug() == flags
         assert gc.isenabled() == enabled
