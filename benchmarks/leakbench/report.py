@@ -55,11 +55,12 @@ def read_rows(results: Path) -> list[Row]:
 
 
 def read_suites(results: Path) -> list[Result]:
-    """The stored results of whole suites, by name."""
-    return [
+    """The stored results of whole suites, by name; each suite's own order in one process first."""
+    found = [
         msgspec.json.decode(path.read_bytes(), type=Result)
-        for path in sorted((results / "suites").glob("*.json"))
+        for path in (results / "suites").glob("*.json")
     ]
+    return sorted(found, key=lambda r: (r.name, r.workers, -1 if r.seed is None else r.seed))
 
 
 # --- choosing ------------------------------------------------------------------------------------
@@ -412,19 +413,25 @@ def _suites_table(suites: list[Result]) -> list[str]:
             "by `python -m leakbench.suites` in `benchmarks/`."
         ),
         "",
-        "| suite | tests | plain | measured and confirmed | real leaks | false | unconfirmed |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| suite | condition | tests | plain | measured | real leaks | false | unconfirmed |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for suite in suites:
         real = [a for a in suite.accusations if a.verdict == "leak" and _is_real(a)]
         false = [a for a in suite.accusations if a.verdict == "leak" and not _is_real(a)]
         open_ = [a for a in suite.accusations if a.verdict == "unconfirmed"]
         lines.append(
-            f"| {suite.name} | {suite.tests:,} | {suite.plain_s:.0f} s | "
+            f"| {suite.name} | {_condition(suite)} | {suite.tests:,} | {suite.plain_s:.0f} s | "
             f"{suite.measured_s:.0f} s | "
             f"{len(real)} | {len(false)} | {len(open_)} |"
         )
     return [*lines, ""]
+
+
+def _condition(suite: Result) -> str:
+    """How a suite was run: ``-n 2, order 1``."""
+    order = "own order" if suite.seed is None else f"order {suite.seed}"
+    return f"-n {suite.workers}, {order}"
 
 
 def _is_real(accusation: object) -> bool:

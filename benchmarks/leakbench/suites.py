@@ -6,7 +6,8 @@ python -m leakbench.suites click --workers 2   under pytest-xdist
 python -m leakbench.suites click --seed 1      in a random order
 
 Each suite runs twice, plain and measured, in an environment of its own. Sources and environments
-are kept in ``.leakbench/`` at the top of the repository. Every accusation is printed with its
+are kept in ``.leakbench/`` at the top of the repository, results in ``.leakbench/results/suites/``,
+from where ``docs/accuracy.md`` is written. Every accusation is printed with its
 cause, and with what an examination by hand has found of it (``[[examined]]`` in ``case.toml``).
 """
 
@@ -35,6 +36,10 @@ from .environments import KEPT, Environments, UnmadeEnvironmentError
 
 HERE = Path(__file__).resolve().parent
 SUITES = HERE / "cases" / "suites"
+RESULTS = KEPT / "results" / "suites"
+
+#: The label of a run in one process and in the suite's own order.
+OWN_ORDER = "plain-order"
 
 _OUTCOMES = "passed|failed|error|skipped|xfailed|xpassed|deselected|warning"
 _LAST_LINE = re.compile(rf"^=*\s*(\d+ (?:{_OUTCOMES}).*?) in [\d.]+s", re.MULTILINE)
@@ -104,6 +109,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One suite, run plain and measured."""
 
     name: str
+    workers: int = 0
+    """Of pytest-xdist; 0 for none."""
+    seed: int | None = None
+    """Of a random order; ``None`` for the suite's own."""
     tests: int
     plain_s: float
     measured_s: float
@@ -185,6 +194,8 @@ def run_suite(name: str, suite: Suite, *, workers: int = 0, seed: int | None = N
     judged = judge_run(run)
     return Result(
         name=name,
+        workers=workers,
+        seed=seed,
         tests=len(judged.tests),
         plain_s=plain_s,
         measured_s=measured_s,
@@ -202,7 +213,17 @@ def run_suite(name: str, suite: Suite, *, workers: int = 0, seed: int | None = N
 def label_of(workers: int, seed: int | None) -> str:
     """The name of a run: how it was run."""
     parts = [f"n{workers}" if workers else "", "" if seed is None else f"seed{seed}"]
-    return "-".join(filter(None, parts)) or "plain-order"
+    return "-".join(filter(None, parts)) or OWN_ORDER
+
+
+def store(result: Result, folder: Path = RESULTS) -> Path:
+    """Write a result where the report reads it; it takes the place of an older one."""
+    label = label_of(result.workers, result.seed)
+    name = result.name if label == OWN_ORDER else f"{result.name}-{label}"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+    return path
 
 
 def _packages_of(python: Path) -> Path:
@@ -308,6 +329,7 @@ def main() -> int:
             print(f"{name}: could not be run: {error}", flush=True)
             worst = 1
             continue
+        store(result)
         print("\n".join(tell(result)), flush=True)
         leaks = [a for a in result.accusations if a.verdict == "leak"]
         if any(a.examined is None or not a.examined.real for a in leaks):

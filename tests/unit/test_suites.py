@@ -115,3 +115,35 @@ def test_a_result_is_told_with_what_is_known(suites: Any) -> None:
     assert "leak [real] t::a" in "\n".join(
         suites.tell(msgspec.structs.replace(result, accusations=[known]))
     )
+
+
+def test_stored_results_are_reported_with_their_condition(
+    suites: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each condition of a suite is a file and a row; the suite's own order in one process first."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    report = importlib.import_module("leakbench.report")
+    for workers, seed in ((2, None), (0, 1), (0, None)):
+        result = suites.Result(
+            name="click",
+            workers=workers,
+            seed=seed,
+            tests=3,
+            plain_s=1.0,
+            measured_s=2.0,
+            verdicts={"clean": 3},
+            accusations=[],
+            same_outcome=True,
+            last_line="3 passed",
+        )
+        suites.store(result, tmp_path / "suites")
+    names = sorted(path.name for path in (tmp_path / "suites").iterdir())
+    assert names == ["click-n2.json", "click-seed1.json", "click.json"]
+    found = report.read_suites(tmp_path)
+    assert [(r.workers, r.seed) for r in found] == [(0, None), (0, 1), (2, None)]
+    rows = [line for line in report._suites_table(found) if line.startswith("| click")]
+    assert [row.split(" | ")[1] for row in rows] == [
+        "-n 0, own order",
+        "-n 0, order 1",
+        "-n 2, own order",
+    ]
