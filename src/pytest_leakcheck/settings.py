@@ -112,7 +112,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Further runs, without a closer look at each, of a test that would be called a leak …"""
     long_windows: int = 4
     """… in so many windows …"""
-    long_s: float = 1.0
+    long_s: float = 3.0
     """… and about so many seconds …"""
     least_long_runs: int = 40
     """… where at least so many runs fit."""

@@ -145,3 +145,34 @@ def test_coverage_and_timeouts_beside_us(suite: Path) -> None:
     assert result.verdicts()["unit/test_a.py::test_leaks"].verdict == "leak"
     assert result.status == 0
     assert "TOTAL" in result.out
+
+
+def test_a_slow_test_that_fills_a_cache_with_a_limit_is_no_leak(tmp_path: Path) -> None:
+    """Too slow for hundreds of further runs: what holds the objects has to clear it."""
+    suites.write(
+        tmp_path,
+        {
+            "test_cache.py": """
+                import functools
+                import itertools
+                import time
+
+                numbers = itertools.count()
+
+                class Node:
+                    pass
+
+                @functools.lru_cache(maxsize=128)
+                def made(number):
+                    return [Node() for _ in range(20)]
+
+                def test_fills():
+                    time.sleep(0.12)
+                    made(next(numbers))
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    test = result.verdicts()["test_cache.py::test_fills"]
+    assert test.verdict == "settles", test.reason
+    assert "a cache that has a limit" in test.reason

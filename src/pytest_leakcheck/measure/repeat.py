@@ -244,13 +244,15 @@ class Repeater:
         """Whether the test is no suspect any more, and no trace can make it one again."""
         if self._verdict(found) not in ("settles", "late"):
             return False
-        return bool(found.windows) or not worth_tracing(found, self._settings.thresholds)
+        told = bool(found.windows or found.causes)
+        return told or not worth_tracing(found, self._settings.thresholds)
 
     def _with_places(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Where what stays was allocated or opened, and which compiled code did it."""
         traced = self._trace(item, name, found, nextitem)
         found = replace(found, traced=traced)
         if self._verdict(found) in ("settles", "late"):
+            self._write_causes(name, found.causes)
             return found
         causes = list(found.causes)
         sites = traced[-1].sites if traced else []
