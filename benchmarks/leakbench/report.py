@@ -180,9 +180,12 @@ def _best_thresholds(rows: list[Row]) -> list[str]:
         threshold, c = best_threshold(judged)
         lines.append(
             f"- {tool.name}: at the threshold that would be best here, chosen with the truth in "
-            f"hand ({threshold:,.0f}), precision {_share(c.precision)}, recall {_share(c.recall)}."
+            f"hand ({threshold:,.0f} {_FIGURES.get(tool.name, 'bytes')}), precision {_share(c.precision)}, recall {_share(c.recall)}."
         )
     return [*lines, ""] if lines else []
+
+
+_FIGURES = {"objgraph growth": "objects"}
 
 
 def _share(value: float | None) -> str:

@@ -83,16 +83,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 OURS = Tool(name="leakcheck", args=["-p", "leakcheck", "--leakcheck", f"--leakcheck-label={LABEL}"])
 RIVALS = (
-    Tool(
-        name="limit_leaks 1 KB",
-        args=["-p", "memray", "-p", "rivals.memray_leaks"],
-        env={"LEAKBENCH_MEMRAY_LIMIT": "1 KB"},
-    ),
-    Tool(
-        name="limit_leaks 100 KB",
-        args=["-p", "memray", "-p", "rivals.memray_leaks"],
-        env={"LEAKBENCH_MEMRAY_LIMIT": "100 KB"},
-    ),
+    Tool(name="limit_leaks 1 KB", args=["-p", "memray", "-p", "rivals.memray_leaks"]),
     Tool(name="psleak", args=["-p", "rivals.psleak_execute"], env={"PYTHONMALLOC": "malloc"}),
     Tool(name="tracemalloc snapshot", args=["-p", "rivals.tracemalloc_snapshot"]),
     Tool(name="objgraph growth", args=["-p", "rivals.objgraph_growth"]),
