@@ -58,6 +58,11 @@ _PYTEST_TYPES = frozenset(
     )
 )
 
+#: Reports, whose dict pytest itself asks for: from 3.13 on a report does not show it.
+_REPORTS = frozenset(
+    id(kind) for kind in (pytest.TestReport, *_optional("_pytest.subtests", "SubtestReport"))
+)
+
 #: Frames between an account's close and the test loop: ours, pluggy's, the loop's own.
 _MOST_FRAMES = 12
 
@@ -103,6 +108,7 @@ def count_pytests(
     parts = _state_parts(item)
     kept = young.keys() & map(id, parts)
     kept.update(compress(young, map(_PYTEST_TYPES.__contains__, kinds)))
+    kept |= young.keys() & map(id, map(vars, _of_kinds(survivors, _REPORTS)))
     _spread(kept, kept, young)
     rest = _not_of_the_call(young, kept, running)
     if rest:
@@ -170,6 +176,7 @@ def divide(
     """
     young = {id(o): o for o in survivors}
     kept = _reached([o for o in survivors if id(type(o)) in _PYTEST_TYPES], young)
+    kept.update(map(id, map(vars, _of_kinds(survivors, _REPORTS))))
     kept |= _reached(_state_of(item, young), young)
     running = _reached([*own, *(o for o in stack if id(o) in young)], young)
     # An iterator over a list of the running call is of the call, how old the list may be.
