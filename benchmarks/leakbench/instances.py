@@ -20,7 +20,9 @@ CASE_FILE = "test_case.py"
 
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give each test its sizes and its instances."""
+    """Give each of the case's tests its sizes and its instances."""
+    if metafunc.definition.path.name != CASE_FILE:
+        return
     sizes = [int(size) for size in os.environ.get(SIZES, "").split()]
     if "size" in metafunc.fixturenames and sizes:
         metafunc.parametrize("size", sizes)

@@ -139,9 +139,26 @@ def _version(name: str) -> str:
         return "(in each environment)"
 
 
+def common(rows: list[Row]) -> list[Row]:
+    """The rows of cases and sides that every tool has run."""
+    ran: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for name in TOOLS:
+        for row in plain(rows, name):
+            ran[row.case.family, row.case.name, row.outcome.side].add(name)
+    there = {row.outcome.tool for row in rows}
+    return [row for row in rows if ran[row.case.family, row.case.name, row.outcome.side] >= there]
+
+
 def _tools_table(rows: list[Row]) -> list[str]:
+    everything = confusion(tests_of(plain(rows, OURS.name)))
+    rows = common(rows)
     lines = [
-        "## All cases",
+        "## All tools",
+        "",
+        f"On the {len(plain(rows, OURS.name))} sides of cases that every tool ran. On all "
+        f"cases pytest-leakcheck accuses {everything.false} of "
+        f"{everything.false + everything.cleared} innocent tests and misses {everything.missed} of "
+        f"{everything.missed + everything.found} leaking ones.",
         "",
         "| tool | precision | recall | accused wrongly | missed | runs | median time of a run |",
         "|---|---:|---:|---:|---:|---:|---:|",
@@ -178,9 +195,11 @@ def _best_thresholds(rows: list[Row]) -> list[str]:
         if len({figure for figure, _ in judged}) <= 2:
             continue
         threshold, c = best_threshold(judged)
+        unit = _FIGURES.get(tool.name, "bytes")
         lines.append(
             f"- {tool.name}: at the threshold that would be best here, chosen with the truth in "
-            f"hand ({threshold:,.0f} {_FIGURES.get(tool.name, 'bytes')}), precision {_share(c.precision)}, recall {_share(c.recall)}."
+            f"hand ({threshold:,.0f} {unit}), precision {_share(c.precision)}, recall "
+            f"{_share(c.recall)}."
         )
     return [*lines, ""] if lines else []
 
@@ -204,7 +223,7 @@ def _families(rows: list[Row]) -> list[str]:
             "|---|---:|---:|---:|---:|",
         ]
         for name in TOOLS:
-            mine = [r for r in plain(rows, name) if r.case.family == family]
+            mine = [r for r in plain(common(rows), name) if r.case.family == family]
             if mine:
                 c = confusion(tests_of(mine))
                 lines.append(
