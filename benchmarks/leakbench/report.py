@@ -155,10 +155,12 @@ def _tools_table(rows: list[Row]) -> list[str]:
     lines = [
         "## All tools",
         "",
-        f"On the {len(plain(rows, OURS.name))} sides of cases that every tool ran. On all "
-        f"cases pytest-leakcheck accuses {everything.false} of "
-        f"{everything.false + everything.cleared} innocent tests and misses {everything.missed} of "
-        f"{everything.missed + everything.found} leaking ones.",
+        (
+            f"On the {len(plain(rows, OURS.name))} sides of cases that every tool ran. On all "
+            f"cases pytest-leakcheck accuses {everything.false} of "
+            f"{everything.false + everything.cleared} innocent tests and misses "
+            f"{everything.missed} of {everything.missed + everything.found} leaking ones."
+        ),
         "",
         "| tool | precision | recall | accused wrongly | missed | runs | median time of a run |",
         "|---|---:|---:|---:|---:|---:|---:|",

@@ -201,7 +201,7 @@ def read_all(folder: Path, root: str) -> None:
     judged = judge_run(run)
     journal = Journal(folder, "captures")
     drawn = 0
-    for record in _worth_reading(run, judged):
+    for record, alike in _worth_reading(run, judged):
         path = folder / record.capture
         try:
             watched = run.watched.get(record.nodeid)
@@ -211,11 +211,12 @@ def read_all(folder: Path, root: str) -> None:
         flame = path.with_suffix(".html")
         shown = drawn < _MOST_FLAMEGRAPHS and flame_graph(path, flame)
         drawn += shown
-        journal.append(
-            msgspec.structs.replace(
-                record, sites=sites, flamegraph=f"captures/{flame.name}" if shown else None
-            )
+        read = msgspec.structs.replace(
+            record, sites=sites, flamegraph=f"captures/{flame.name}" if shown else None
         )
+        journal.append(read)
+        for nodeid in alike:
+            journal.append(msgspec.structs.replace(read, nodeid=nodeid))
     journal.close()
     leaking = {t.nodeid for t in judged.tests if t.verdict in ("leak", "held", "unconfirmed")}
     kept = {path for nodeid in leaking for path in _captures_of(folder, nodeid)}
@@ -230,23 +231,31 @@ def _captures_of(folder: Path, nodeid: str) -> list[Path]:
     return [name.with_name(f"{name.name}.bin"), name.with_name(f"{name.name}.native.bin")]
 
 
-def _worth_reading(run: Run, judged: JudgedRun) -> list[CaptureRecord]:
+def _worth_reading(run: Run, judged: JudgedRun) -> list[tuple[CaptureRecord, list[str]]]:
     """One capture for each cause, and those of growing tests that have none; the worst first.
 
-    Reading resolves symbols and takes seconds each, and one witness tells what the others would.
+    Reading resolves symbols and takes seconds each, and one witness tells what the others would:
+    those of a native cause, which a capture may name better, come with it.
     """
     wanted = [summary.witnesses for summary in judged.causes]
+    native = {
+        nodeid
+        for summary in judged.causes
+        if summary.cause.kind == "native"
+        for nodeid in summary.witnesses
+    }
     wanted += [
         [test.nodeid]
         for test in judged.tests
         if test.verdict in ("leak", "unconfirmed") and not test.fingerprints
     ]
-    found: dict[str, CaptureRecord] = {}
+    found: dict[str, tuple[CaptureRecord, list[str]]] = {}
     for nodeids in wanted:
         records = (_record(run, nodeid) for nodeid in nodeids)
         first = next((record for record in records if record is not None), None)
         if first is not None:
-            found.setdefault(first.nodeid, first)
+            alike = [n for n in nodeids if n in native and n != first.nodeid]
+            found.setdefault(first.nodeid, (first, alike))
     return list(found.values())[:_MOST_READ]
 
 

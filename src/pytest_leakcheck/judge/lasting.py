@@ -80,6 +80,14 @@ def lasting(repeats: Repeats, name: str) -> float:
     return _typical(repeats, name)
 
 
+def at_least(repeats: Repeats, name: str) -> float:
+    """What a signal grows by per run, at the least: as single runs and several together agree.
+
+    Something else may happen once while several runs are measured; that is no growth that ends.
+    """
+    return min(lasting(repeats, name), _typical(repeats, name))
+
+
 def _typical(repeats: Repeats, name: str) -> float:
     grown = statistics.median(getattr(r.growth, name) or 0 for r in repeats.steady)
     return grown - floor_of(repeats.null, name)

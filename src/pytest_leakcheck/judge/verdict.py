@@ -17,9 +17,9 @@ from pytest_leakcheck.judge.endurance import has_ended
 from pytest_leakcheck.judge.lasting import (
     adds_up,
     allocated_on_each,
+    at_least,
     few_blocks_add_up,
     intermittent,
-    lasting,
     maps_more,
     mostly_grows,
     net_floor,
@@ -76,7 +76,7 @@ def judge_repeats(repeats: Repeats, limits: Thresholds) -> Judgement:
 
 def _end_of_growth(repeats: Repeats, signals: Sequence[str], words: str, limits: Thresholds) -> str:
     """In words, that growth on every repeat ended with many more runs; empty where it did not."""
-    before = {name: lasting(repeats, name) for name in signals if name != "python_bytes"}
+    before = {name: at_least(repeats, name) for name in signals if name != "python_bytes"}
     floor = {name: net_floor(repeats, name) for name in before}
     if not has_ended(before, repeats.windows, floor, limits):
         return ""

@@ -94,7 +94,7 @@ def test_without_windows_nothing_has_ended() -> None:
 
 AFFORDED = {
     "a quick test": ({"survivors": 1}, 100),
-    "a test of 10 ms": ({"survivors": 1, "duration_s": 0.01}, 25),
+    "a test of 10 ms": ({"survivors": 1, "duration_s": 0.01}, 75),
     "a test of 100 ms": ({"survivors": 1, "duration_s": 0.1}, 0),
     "5 MB a run": ({"heap_bytes": 5_000_000}, 0),
     "300 KB a run": ({"heap_bytes": 300_000}, 55),
