@@ -61,6 +61,11 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Growth adds up when several runs together show at least this share of what single runs do."""
     long_share: float = 0.5
     """Growth goes on when each window of many runs shows at least this share of it."""
+    few_items: float = 64.0
+    """A container that gains no more than this per run may be a cache that fills slowly."""
+    limit_slack: float = 2.0
+    """A container that gained more than this times what its owner states as its limit does not keep
+    to it: caches that drop items in batches go a little beyond."""
     intermittent_share: float = 0.3
     """Growth that came back on at least this share of the repeats, but not on all, stays
     unconfirmed, where no longer stretch was measured."""
@@ -116,6 +121,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """… and about so many seconds …"""
     least_long_runs: int = 40
     """… where at least so many runs fit."""
+    longer_runs: int = 1_000
+    """Where a container gains few items a run, as a filling cache does: so many runs in all …"""
+    longer_s: float = 3.0
+    """… and about so many seconds."""
     release_repeats: int = 2
     """Repeats in which every fixture but the session's ends, of a suspect that grows."""
     traced_repeats: int = 2

@@ -8,7 +8,6 @@ Every function here uses ``type(o)``, ``id``, ``is`` and C-level descriptors of 
 from __future__ import annotations
 
 import builtins
-import collections
 import functools
 import sys
 import threading
@@ -77,15 +76,6 @@ def class_name(cls: type) -> str:
 
 #: The type of what ``functools.lru_cache`` returns.
 LRU = type(functools.lru_cache(lambda: None))
-_MAXLEN = collections.deque.__dict__["maxlen"].__get__
-
-
-def has_limit(o: Live) -> bool:
-    """Whether an object is a cache or queue of the standard library with a limit. O(1)."""
-    cls = type(o)
-    if cls is LRU:
-        return cls.cache_info(o).maxsize is not None
-    return issubclass(cls, collections.deque) and _MAXLEN(o) is not None
 
 
 def type_name(o: Live) -> str:

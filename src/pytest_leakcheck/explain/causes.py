@@ -12,7 +12,8 @@ import msgspec
 from pytest_leakcheck.records import Cause
 
 from . import catalogue
-from .anatomy import Live, has_limit, type_name
+from .anatomy import Live, type_name
+from .bounds import NONE, bound_of
 from .chains import context_value
 from .containers import ContainerWatch, watch_containers
 from .contents import largest
@@ -224,6 +225,8 @@ class _Explanation:
         self.stacks.saw(print_, root.thread, owned)
         sighting = sight(path.chain if path is not None else [], node)
         known = catalogue.match(line, name, "held", self.versions, sighting, self.known)
+        gathers = path is not None and path.gathers
+        bound = bound_of(path.chain[0], path.hops[:-1]) if path is not None and gathers else NONE
         return Cause(
             fingerprint=print_,
             kind="held",
@@ -236,8 +239,8 @@ class _Explanation:
             what=known.what if known else "",
             remedy=known.remedy if known else "",
             link=known.link if known else "",
-            bounded=(known is not None and known.bounded)
-            or (path is not None and any(map(has_limit, path.chain))),
+            bounded=(known is not None and known.bounded) or bound.certain,
+            limit=bound.stated,
             **self._amounts(alike),
         )
 

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 from pytest_leakcheck.records import Cause, Step
 
 from . import catalogue
-from .anatomy import Live, has_limit, is_module, type_name
+from .anatomy import Live, is_module, type_name
+from .bounds import bound_of
 from .graph import HARNESS, Hop, LiveGraph
 from .holders import find_holders
 from .paths import Path, fingerprint, fold, holder_line, steps_of
@@ -199,6 +200,7 @@ class _Found:
         line = holder_line(path.root.name, hops)
         sighting = sight(path.chain, sample)
         known = catalogue.match(line, head, "container", self.versions, sighting, self.known)
+        bound = bound_of(path.chain[0], path.hops)
         kind = _kind_of(type(container))
         slot = _SLOT_BYTES[kind.name] if kind is not None else 0
         each = [sum(self.graph.sizes.of(o) for o in item) + slot for item in newest]
@@ -217,8 +219,8 @@ class _Found:
             what=known.what if known else "",
             remedy=known.remedy if known else "",
             link=known.link if known else "",
-            bounded=(known is not None and known.bounded)
-            or any(map(has_limit, [*path.chain, container])),
+            bounded=(known is not None and known.bounded) or bound.certain,
+            limit=bound.stated,
             extension=any(self.graph.is_extension(o) for item in newest for o in item),
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from pytest_leakcheck.records import RepeatRecord
+from pytest_leakcheck.records import Cause, RepeatRecord
 from pytest_leakcheck.settings import Settings, Thresholds
 
 #: How much a test may leave behind in the process over all further runs, signal by signal.
@@ -30,13 +30,46 @@ def window_runs(steady: Sequence[RepeatRecord], settings: Settings) -> int:
 
     Bounded by time, and by what the runs would leave behind if they go on like the repeats.
     """
+    runs = _affordable(steady, settings.long_runs, settings.long_s)
+    return runs // settings.long_windows if runs >= settings.least_long_runs else 0
+
+
+def further_windows(
+    steady: Sequence[RepeatRecord], causes: Sequence[Cause], settings: Settings
+) -> int:
+    """How many more windows of the same length are worth it where growth went on in the first.
+
+    Only where each cause is a container that gains few items a run, since caches fill like that: a
+    thousand runs see the end of most. Anything else would have ended earlier.
+    """
+    each = window_runs(steady, settings)
+    limits = settings.thresholds
+    if not each or not causes or not all(_gathers_few(cause, limits) for cause in causes):
+        return 0
+    runs = _affordable(steady, settings.longer_runs, settings.longer_s)
+    return max(0, runs // each - settings.long_windows)
+
+
+def keeps_to_limit(cause: Cause, windows: Sequence[RepeatRecord], limits: Thresholds) -> bool:
+    """Whether a cause's owner states a limit, and the further runs do not refute it."""
+    gained = sum(window.number for window in windows) * cause.per_run
+    return cause.limit > 0 and gained <= limits.limit_slack * cause.limit
+
+
+def _gathers_few(cause: Cause, limits: Thresholds) -> bool:
+    gathers = cause.kind == "container" or cause.holder.endswith("[*]")
+    return gathers and cause.per_run <= limits.few_items
+
+
+def _affordable(steady: Sequence[RepeatRecord], most: int, seconds: float) -> int:
+    """Runs within this number and time, and within the room for what they would leave behind."""
     duration = statistics.median(record.duration_s for record in steady)
-    runs = min(settings.long_runs, int(settings.long_s / max(duration, 1e-6)))
+    runs = min(most, int(seconds / max(duration, 1e-6)))
     for name, room in _ROOM.items():
         grown = statistics.median(getattr(record.growth, name) or 0 for record in steady)
         if grown > 0:
             runs = min(runs, int(room / grown))
-    return runs // settings.long_windows if runs >= settings.least_long_runs else 0
+    return runs
 
 
 def has_ended(

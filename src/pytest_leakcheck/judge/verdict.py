@@ -13,7 +13,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_leakcheck.judge.endurance import has_ended
+from pytest_leakcheck.judge.endurance import has_ended, keeps_to_limit
 from pytest_leakcheck.judge.lasting import (
     adds_up,
     allocated_on_each,
@@ -35,7 +35,7 @@ from pytest_leakcheck.judge.repeats import (
     noises,
 )
 from pytest_leakcheck.judge.statistics import spread
-from pytest_leakcheck.records import Cause, Growth, RepeatRecord, Slope, VerdictName
+from pytest_leakcheck.records import Growth, RepeatRecord, Slope, VerdictName
 from pytest_leakcheck.settings import Thresholds
 
 #: A cause held by these packages is the test runner's own retention.
@@ -69,7 +69,7 @@ def judge_repeats(repeats: Repeats, limits: Thresholds) -> Judgement:
     words = f"grew on {grown} of {runs} repeats: {_amounts(slopes, found.signals)}"
     if _released(repeats, found.signals, limits):
         return Judgement("held", f"{words}; released when its wider fixtures ended", slopes)
-    if excuse := _excuse(repeats.causes) or _end_of_growth(repeats, found.signals, words, limits):
+    if excuse := _excuse(repeats, limits) or _end_of_growth(repeats, found.signals, words, limits):
         return Judgement("settles", excuse, slopes)
     return Judgement("leak", words, slopes)
 
@@ -96,11 +96,18 @@ def _times(repeats: Repeats, signals: Sequence[str]) -> int:
     return max(times)
 
 
-def _excuse(causes: Sequence[Cause]) -> str:
+def _excuse(repeats: Repeats, limits: Thresholds) -> str:
     """Why growth on every repeat is no leak after all; empty where it is one."""
-    if causes and all(cause.bounded for cause in causes):
+    causes = repeats.causes
+    if not causes:
+        return ""
+    if all(cause.bounded for cause in causes):
         return f"it fills a cache that has a limit: {causes[0].holder}"
-    if causes and all(cause.holder.startswith(RUNNERS) for cause in causes):
+    stated = [cause for cause in causes if keeps_to_limit(cause, repeats.windows, limits)]
+    if all(cause.bounded or cause in stated for cause in causes):
+        first = stated[0]
+        return f"it fills what states a limit of {first.limit:,}: {first.holder}"
+    if all(cause.holder.startswith(RUNNERS) for cause in causes):
         return f"the test runner keeps it: {causes[0].holder}"
     return ""
 
@@ -207,8 +214,9 @@ def _judge_less(
     runs = len(repeats.steady)
     if found.signals:
         words = f"{_amounts(slopes, found.signals)} on each of {runs} repeats"
-        if ended := _end_of_growth(repeats, found.signals, words, limits):
-            return Judgement("settles", ended, slopes)
+        ended = _end_of_growth(repeats, found.signals, words, limits)
+        if excuse := _excuse(repeats, limits) or ended:
+            return Judgement("settles", excuse, slopes)
         return Judgement("unconfirmed", f"{words}, and no second signal agrees", slopes)
     if grows_always(repeats.steady, repeats.null, "survivors", 0.0):
         count = slopes["survivors"].per_run

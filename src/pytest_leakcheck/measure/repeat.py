@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from pytest_leakcheck.judge.endurance import window_runs
+from pytest_leakcheck.judge.endurance import further_windows, window_runs
 from pytest_leakcheck.judge.lasting import comes_and_goes, maps_more, worth_tracing
 from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.repeats import Repeats, grows_always, grows_never, still_undecided
@@ -301,16 +301,26 @@ class Repeater:
     def _endure(
         self, item: pytest.Item, name: str, found: Repeats, nextitem: Any
     ) -> list[RepeatRecord]:
-        """Many more runs of a quick test that looks like a leak: does the growth go on?"""
+        """Many more runs of a quick test that looks like a leak: does the growth go on?
+
+        A limit that is stated has to be kept, too.
+        """
         settings = self._settings
-        if self._verdict(found) not in ("leak", "unconfirmed"):
+        stated = any(cause.limit for cause in found.causes)
+        if not stated and self._verdict(found) not in ("leak", "unconfirmed"):
             return []
         runs = window_runs(found.steady, settings)
         if not runs:
             return []
+        start = _clock()
         windows = [
             self._runs.window(item, name, runs, nextitem) for _ in range(settings.long_windows)
         ]
+        for _ in range(further_windows(found.steady, found.causes, settings)):
+            going_on = self._verdict(replace(found, windows=windows)) in ("leak", "unconfirmed")
+            if not going_on or _clock() - start > settings.longer_s:
+                break
+            windows.append(self._runs.window(item, name, runs, nextitem))
         if any(record.outcome != "passed" for record in windows):
             return []
         for record in windows:

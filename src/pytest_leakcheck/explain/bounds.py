@@ -1,0 +1,120 @@
+"""Whether what gains items has a limit: of the standard library's making, or stated by its owner.
+
+Only the place where items are gathered counts. Something that grows *inside* an item of a bounded
+cache (the list of a settings object that ``lru_cache`` keeps) is bounded by nothing.
+"""
+
+from __future__ import annotations
+
+import collections
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .anatomy import LRU, Live, ThreadLocal, instance_dict, members, plain
+from .graph import Hop
+
+#: Names under which a cache, pool or queue keeps how many items it holds at most, underscores
+#: aside. ``limit`` is not among them: as often it is of a rate, or of a query.
+_NAMES = frozenset(
+    (
+        *("capacity", "maxsize", "max_size", "maxlen", "max_len", "max_length"),
+        *("maxentries", "max_entries", "max_items", "size_limit", "cache_size"),
+    )
+)
+#: ``_Cache__maxsize``: a private name with its class's.
+_PRIVATE = re.compile(r"_[A-Za-z0-9]\w*?__(?=[A-Za-z])")
+#: A limit beyond this is none.
+_MOST = 1_000_000
+#: Many caches drop what is too much in batches: a container longer than this times what its owner
+#: states does not keep to it.
+_SLACK = 2
+
+_MAXLEN = collections.deque.__dict__["maxlen"].__get__
+_LENGTHS = (
+    (dict, dict.__len__),
+    (list, list.__len__),
+    (set, set.__len__),
+    (collections.deque, collections.deque.__len__),
+)
+
+
+class Bound(NamedTuple):
+    """What limits the number of items at a place."""
+
+    certain: bool = False
+    """The standard library sees to it."""
+    stated: int = 0
+    """Or its owner says so: at most so many items; 0 where it does not."""
+
+
+NONE = Bound()
+
+
+def bound_of(root: Live, hops: Sequence[Hop]) -> Bound:
+    """The limit of what the last hop leads to, which gains items. O(attributes of its owner).
+
+    Args:
+        root: where the path begins.
+        hops: merged steps from there to the container, unfolded.
+    """
+    container = hops[-1].node if hops else root
+    holder = hops[-2].node if len(hops) > 1 else root
+    if _has_limit(container) or (type(holder) is LRU and _has_limit(holder)):
+        return Bound(certain=True)
+    length = _length(container)
+    if length is None:
+        return NONE
+    owners = [container, *_owner(root, hops)]
+    stated = next((limit for owner in owners if (limit := _stated(owner))), 0)
+    return Bound(stated=stated) if length <= _SLACK * stated else NONE
+
+
+def _has_limit(o: Live) -> bool:
+    """Whether an object is a cache or queue of the standard library with a limit. O(1)."""
+    cls = type(o)
+    if cls is LRU:
+        return cls.cache_info(o).maxsize is not None
+    return issubclass(cls, collections.deque) and _MAXLEN(o) is not None
+
+
+def _length(container: Live) -> int | None:
+    for cls, length in _LENGTHS:
+        if issubclass(type(container), cls):
+            return length(container)
+    return None
+
+
+def _owner(root: Live, hops: Sequence[Hop]) -> list[Live]:
+    """The object of which the container is an attribute, past a thread's own namespace."""
+    for at in range(len(hops) - 1, -1, -1):
+        generic = hops[at].generic
+        if not generic.startswith(".") or generic.endswith("[*]"):
+            return []
+        owner = hops[at - 1].node if at else root
+        if not issubclass(type(owner), ThreadLocal):
+            return [owner]
+    return []
+
+
+def _stated(owner: Live) -> int:
+    """The number under a telling name among an instance's own attributes; 0 where there is none.
+
+    Classes and modules are not asked: what they say is not said of this container.
+    """
+    if issubclass(type(owner), (type, type(collections))) or type(owner) is dict:
+        return 0
+    stored = list(members(owner))
+    namespace = instance_dict(owner, make=True)
+    if namespace is not None:
+        stored += [(plain(name), value) for name, value in dict.items(namespace)]
+    limits = [
+        value
+        for name, value in stored
+        if type(value) is int and 0 < value <= _MOST and _bare(name) in _NAMES
+    ]
+    return max(limits, default=0)
+
+
+def _bare(name: str) -> str:
+    return _PRIVATE.sub("", name, count=1).strip("_").lower()
