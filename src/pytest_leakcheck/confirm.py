@@ -26,6 +26,7 @@ from pytest_leakcheck.judge.suspects import (
     find_fixture_suspects,
     find_suspects,
     function_of,
+    screening_time,
 )
 from pytest_leakcheck.plan import Plan, Task
 from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord, TestRecord
@@ -109,7 +110,10 @@ class Confirmation:
 
     def _screen(self, tests: Sequence[TestRecord], screened: Sequence[TestRecord]) -> None:
         """Repeat tests that showed nothing; of a function that leaks, all its instances."""
-        self._carry_out(_in_file_order(self._task(test.nodeid) for test in screened))
+        self._carry_out(
+            _in_file_order(self._task(test.nodeid) for test in screened),
+            begin_s=screening_time(tests, self._settings),
+        )
         verdicts = {t.nodeid: t for t in judge_run(load_run(self._folder)).tests}
         done = {nodeid for nodeid, test in verdicts.items() if test.basis != "one run"}
         guilty = {
@@ -134,8 +138,10 @@ class Confirmation:
 
     # --- processes -----------------------------------------------------------------------------
 
-    def _carry_out(self, tasks: list[Task]) -> None:
+    def _carry_out(self, tasks: list[Task], begin_s: float | None = None) -> None:
+        """Repeat them all; where they may only begin within a time, as many as that allows."""
         self._line.expect(len(tasks))
+        start = time.monotonic()
         while tasks:
             if time.monotonic() > self._deadline:
                 self._event(
@@ -145,9 +151,11 @@ class Confirmation:
                     "--leakcheck-confirm-budget.",
                 )
                 return
-            tasks = self._one_process(tasks)
+            spent = time.monotonic() - start
+            left_s = None if begin_s is None else begin_s - spent
+            tasks = self._one_process(tasks, left_s)
 
-    def _one_process(self, tasks: list[Task]) -> list[Task]:
+    def _one_process(self, tasks: list[Task], begin_s: float | None) -> list[Task]:
         """Run one confirming process; what it did not get to is returned."""
         self._number += 1
         progress = self._folder / f"confirm-{self._number}.progress"
@@ -157,6 +165,7 @@ class Confirmation:
             progress=str(progress),
             settings=self._settings,
             tasks=tasks,
+            begin_s=begin_s,
         )
         plan_path = self._folder / f"confirm-{self._number}.plan"
         plan_path.write_bytes(msgspec.json.encode(plan))
@@ -181,6 +190,8 @@ class Confirmation:
             how = watched.why_unfinished("its repeats", "repeated it")
             self._skip(watched.current, how)
             return [t for t in left if t.name != watched.current]
+        if watched.over:
+            return []
         if watched.full or not left:
             return left
         # It ended by itself without beginning some of them.

@@ -37,6 +37,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     progress: str
     settings: Settings
     tasks: list[Task]
+    begin_s: float | None = None
+    """Begin no further task once so many seconds have gone by since the first; None: no such end."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,5 +47,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     begin: str = ""
     """A task, or a test before it, begins."""
     end: str = ""
+    over: bool = False
+    """The time in which tasks may begin is over; what is left is not wanted any more."""
     full: bool = False
     """The process has grown enough and wants to be replaced."""

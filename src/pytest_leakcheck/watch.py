@@ -40,6 +40,7 @@ class Watched:
         """What it has begun and not ended."""
         self.since = time.monotonic()
         self.full = False
+        self.over = False
         self.given_up = ""
         """``budget`` or ``timeout``, where it was not left to end by itself."""
         self.status = 0
@@ -60,6 +61,7 @@ class Watched:
                 self.current = ""
                 step()
             self.full = self.full or word.full
+            self.over = self.over or word.over
 
     def is_over(self, deadline: float) -> bool:
         """Whether the whole, or what it runs now, has had its time."""

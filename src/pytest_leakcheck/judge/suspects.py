@@ -144,6 +144,14 @@ def signature(test: TestRecord, floor: Floor) -> str:
     return hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()[:12]
 
 
+def screening_time(tests: Iterable[TestRecord], settings: Settings) -> float:
+    """Seconds in which tests that show nothing may begin to be repeated."""
+    if settings.screen_s is not None:
+        return settings.screen_s
+    spent = sum(test.duration_s for test in tests)
+    return max(settings.screen_least_s, settings.screen_share * spent)
+
+
 def choose_screened(
     tests: Sequence[TestRecord], suspects: Iterable[Suspect], settings: Settings
 ) -> list[TestRecord]:
@@ -165,10 +173,7 @@ def choose_screened(
         and test.nodeid not in known
         and not any(note in DISTURBED for note in test.notes)
     ]
-    allowed = settings.screen_s
-    if allowed is None:
-        spent = sum(test.duration_s for test in tests)
-        allowed = max(settings.screen_least_s, settings.screen_share * spent)
+    allowed = screening_time(tests, settings)
     runs = settings.warmups + settings.calm_repeats
     chosen: list[TestRecord] = []
     for test in _by_function_first(fit, floor):

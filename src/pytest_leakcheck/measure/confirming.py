@@ -6,6 +6,7 @@ A plan may name tests that are to run once before a suspect (``leakcheck bisect`
 from __future__ import annotations
 
 import os
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from pytest_leakcheck.records import EventRecord, SkipRecord
 
 #: A confirming process that has grown by so much is replaced by a fresh one.
 _MOST_GROWTH_BYTES = 768 * 1024 * 1024
+
+_clock = time.monotonic
 
 
 class Confirming:
@@ -50,6 +53,7 @@ class Confirming:
         self._reporter: pytest.TerminalReporter | None = None
         self._rss_at_start = 0
         self._begun = False
+        self._first_at = 0.0
 
     @classmethod
     def from_config(cls, config: pytest.Config) -> Confirming:
@@ -84,6 +88,10 @@ class Confirming:
         if item.nodeid in self._earlier:
             self._run_earlier(item, nextitem)
             return True
+        if self._is_over():
+            self._say(Progress(over=True))
+            item.session.shouldstop = "leakcheck: the time for these tests is over"
+            return True
         for task in self._tasks[item.nodeid]:
             self._say(Progress(begin=task.name))
             try:
@@ -109,6 +117,11 @@ class Confirming:
         # Before the earlier tests: what they make every test leave behind is theirs, not pytest's.
         self._repeater.measure_null(item.session)
         self._rss_at_start = self._probes.rss() or 0
+        self._first_at = _clock()
+
+    def _is_over(self) -> bool:
+        allowed = self._plan.begin_s
+        return allowed is not None and _clock() - self._first_at > allowed
 
     def _run_earlier(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         self._say(Progress(begin=item.nodeid))
