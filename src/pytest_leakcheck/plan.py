@@ -38,7 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     tasks: list[Task]
     begin_s: float | None = None
-    """Begin no further task once so many seconds have gone by since the first; None: no such end."""
+    """Begin no further task so many seconds after the first; None: no such end."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -112,7 +112,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Repeats between two collections of the whole heap, of a suspect that grows by inexact signals
     only …"""
     net_quick_repeats: int = 60
-    """… and of a quick one."""
+    """… and of a quick one …"""
+    net_s: float = 0.25
+    """… of which, where they would take longer than this, a few runs together may clear it."""
     long_runs: int = 400
     """Further runs, without a closer look at each, of a test that would be called a leak …"""
     long_windows: int = 4
@@ -122,9 +124,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     least_long_runs: int = 40
     """… where at least so many runs fit."""
     longer_runs: int = 1_000
-    """Where a container gains few items a run, as a filling cache does: so many runs in all …"""
-    longer_s: float = 3.0
-    """… and about so many seconds."""
+    """Where a container gains few items a run, as a filling cache does: so many runs in all,
+    in the same time."""
     release_repeats: int = 2
     """Repeats in which every fixture but the session's ends, of a suspect that grows."""
     traced_repeats: int = 2

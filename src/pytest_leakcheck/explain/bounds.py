@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .anatomy import LRU, Live, ThreadLocal, instance_dict, members, plain
+from .anatomy import LRU, Live, ThreadLocal, instance_dict, members, plain, type_name
 from .graph import Hop
 
 #: Names under which a cache, pool or queue keeps how many items it holds at most, underscores
@@ -60,7 +60,7 @@ def bound_of(root: Live, hops: Sequence[Hop]) -> Bound:
     """
     container = hops[-1].node if hops else root
     holder = hops[-2].node if len(hops) > 1 else root
-    if _has_limit(container) or (type(holder) is LRU and _has_limit(holder)):
+    if _has_limit(container) or (_has_limit(holder) and _is_table_of(holder, container)):
         return Bound(certain=True)
     length = _length(container)
     if length is None:
@@ -76,6 +76,14 @@ def _has_limit(o: Live) -> bool:
     if cls is LRU:
         return cls.cache_info(o).maxsize is not None
     return issubclass(cls, collections.deque) and _MAXLEN(o) is not None
+
+
+def _is_table_of(holder: Live, container: Live) -> bool:
+    """Whether a dict is the table of an ``lru_cache``, and not one of its results."""
+    if type(holder) is not LRU or type(container) is not dict:
+        return False
+    newest = next(reversed(dict.values(container)), None)
+    return type_name(newest) == "functools._lru_list_elem"
 
 
 def _length(container: Live) -> int | None:

@@ -46,7 +46,7 @@ def further_windows(
     limits = settings.thresholds
     if not each or not causes or not all(_gathers_few(cause, limits) for cause in causes):
         return 0
-    runs = _affordable(steady, settings.longer_runs, settings.longer_s)
+    runs = _affordable(steady, settings.longer_runs, settings.long_s)
     return max(0, runs // each - settings.long_windows)
 
 

@@ -280,19 +280,29 @@ class Repeater:
         )
 
     def _with_net(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
-        """Growth by inexact signals alone gets a look at several runs together."""
+        """Growth by inexact signals alone gets a look at several runs together.
+
+        Of a test that takes a while, a few runs are looked at first: most often they clear it.
+        """
         settings = self._settings
         runs = window_runs(found.steady, settings) * settings.long_windows
         runs = max(settings.net_repeats, min(settings.net_quick_repeats, runs))
-        net = self._runs.together(item, name, "net", runs, nextitem)
+        first = settings.thresholds.adding_runs
+        duration = statistics.median(record.duration_s for record in found.steady)
+        stages = [first, runs] if first < runs and runs * duration > settings.net_s else [runs]
+        for stage in stages:
+            net = self._runs.together(item, name, "net", stage, nextitem)
+            found = replace(
+                found,
+                net=net.growth,
+                net_runs=stage,
+                null_net=self.null_net,
+                null_net_runs=self._null_runs,
+            )
+            if self._is_cleared(found):
+                break
         self._write(net)
-        return replace(
-            found,
-            net=net.growth,
-            net_runs=runs,
-            null_net=self.null_net,
-            null_net_runs=self._null_runs,
-        )
+        return found
 
     def _write_causes(self, name: str, causes: Sequence[Cause]) -> None:
         for cause in causes:
@@ -318,7 +328,7 @@ class Repeater:
         ]
         for _ in range(further_windows(found.steady, found.causes, settings)):
             going_on = self._verdict(replace(found, windows=windows)) in ("leak", "unconfirmed")
-            if not going_on or _clock() - start > settings.longer_s:
+            if not going_on or _clock() - start > settings.long_s:
                 break
             windows.append(self._runs.window(item, name, runs, nextitem))
         if any(record.outcome != "passed" for record in windows):

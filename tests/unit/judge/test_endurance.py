@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pytest_leakcheck.judge.endurance import has_ended, window_runs
+from pytest_leakcheck.judge.endurance import further_windows, has_ended, window_runs
 from pytest_leakcheck.judge.repeats import Repeats
 from pytest_leakcheck.judge.verdict import judge_repeats
-from pytest_leakcheck.records import Growth, Phase, RepeatRecord
+from pytest_leakcheck.records import Cause, Growth, Phase, RepeatRecord
 from pytest_leakcheck.settings import Settings, Thresholds
 
 LIMITS = Thresholds()
@@ -108,3 +108,43 @@ AFFORDED = {
 def test_runs_are_bounded_by_time_and_room(values: dict[str, Any], runs: int) -> None:
     """Many runs where they are quick and leave little; none where too few would fit."""
     assert window_runs(repeats(**values), Settings()) == runs
+
+
+def gathering(**values: Any) -> Cause:
+    """A container that gains two items a run."""
+    told = {"kind": "container", "holder": "pkg.cache[*]", "per_run": 2.0, **values}
+    return Cause(fingerprint="0123456789ab", head="str", **told)
+
+
+FURTHER = {
+    "a container that gains few items": ([gathering()], {}, 6),
+    "objects held by a container": ([gathering(kind="held")], {}, 6),
+    "one that gains many": ([gathering(per_run=1000.0)], {}, 0),
+    "an attribute": ([gathering(kind="held", holder="pkg.thing.last")], {}, 0),
+    "a container and an attribute": ([gathering(), gathering(kind="held", holder="a.b")], {}, 0),
+    "nothing known": ([], {}, 0),
+    "a test of 5 ms": ([gathering()], {"duration_s": 0.005}, 2),
+    "a test of 10 ms": ([gathering()], {"duration_s": 0.01}, 0),
+    "a test of 100 ms": ([gathering()], {"duration_s": 0.1}, 0),
+    "a descriptor a run": ([gathering()], {"fds": 1}, 0),
+}
+
+
+@pytest.mark.parametrize(("causes", "values", "more"), FURTHER.values(), ids=FURTHER)
+def test_a_longer_look_where_a_cache_may_fill(
+    causes: list[Cause], values: dict[str, Any], more: int
+) -> None:
+    """Up to a thousand runs, within the time for them."""
+    assert further_windows(repeats(**{"survivors": 2, **values}), causes, Settings()) == more
+
+
+def test_a_stated_limit_is_believed_until_further_runs_go_beyond_it() -> None:
+    """400 runs gain 800 items: within twice a limit of 500, beyond twice one of 300."""
+    going_on = windows(200, 200, 200, 200)
+    for limit, verdict in ((500, "settles"), (300, "leak"), (0, "leak")):
+        found = Repeats(repeats(survivors=2, blocks=4), causes=[gathering(limit=limit)])
+        assert judge_repeats(found, LIMITS).verdict == ("settles" if limit else "leak")
+        seen = Repeats(found.steady, causes=found.causes, windows=going_on)
+        assert judge_repeats(seen, LIMITS).verdict == verdict
+    beside = Repeats(repeats(survivors=2, blocks=4), causes=[gathering(limit=500), gathering()])
+    assert judge_repeats(beside, LIMITS).verdict == "leak"

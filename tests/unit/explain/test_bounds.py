@@ -1,0 +1,143 @@
+"""What is known to be bounded: by the standard library, or by what its owner states."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import gc
+import threading
+from typing import Any
+
+import pytest
+
+from pytest_leakcheck.explain.bounds import Bound, bound_of
+from pytest_leakcheck.explain.chains import name_chain
+from pytest_leakcheck.explain.graph import Hop
+
+
+class Cache:
+    """States its limit in its own dict."""
+
+    def __init__(self, **stated: Any) -> None:
+        self.__dict__.update(stated)
+        self.data: dict[Any, Any] = {}
+
+
+class Slotted:
+    __slots__ = ("_items", "_local", "_max_size")
+
+    def __init__(self) -> None:
+        self._max_size = 100
+        self._items: list[Any] = []
+        self._local = threading.local()
+        self._local.cache = collections.OrderedDict()
+
+
+class Private(dict):  # type: ignore[type-arg]
+    def __init__(self) -> None:
+        super().__init__()
+        self.__maxsize = 100
+
+
+class Lying(Cache):
+    """Would run code of its own if it were asked in the ordinary way."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise AssertionError(name)
+
+    def __len__(self) -> int:
+        raise AssertionError
+
+
+class Number(int):
+    """An int that may have an opinion on comparisons."""
+
+
+@functools.lru_cache(maxsize=3)
+def kept(_: object) -> list[Any]:
+    return []
+
+
+@functools.cache
+def kept_for_ever(_: object) -> list[Any]:
+    return []
+
+
+def bound(*chain: Any) -> Bound:
+    """Of the last of these objects, each of which refers to the next."""
+    steps = name_chain(list(chain))
+    return bound_of(chain[0], [Hop(node, *edge) for node, edge in steps])
+
+
+def test_what_the_standard_library_bounds() -> None:
+    """A deque with a maxlen and an lru_cache with a maxsize; not those without."""
+    kept("something")
+    assert bound({}, kept).certain
+    (inner,) = (o for o in gc.get_referents(kept) if type(o) is dict and o and "something" in o)
+    assert bound(kept, inner).certain
+    assert not bound({}, kept_for_ever).certain
+    assert bound(collections.deque(maxlen=3)).certain
+    assert not bound(collections.deque()).certain
+
+
+def test_what_grows_inside_an_item_is_not_bounded() -> None:
+    """The list that a cached function has returned gathers as much as it likes."""
+    rows = kept("settings")
+    assert bound(kept, rows) == Bound()
+    queue: collections.deque[Any] = collections.deque([rows], maxlen=3)
+    assert bound(queue, rows) == Bound()
+    cache = Cache(maxsize=10)
+    cache.data["x"] = rows
+    assert bound(cache, vars(cache), cache.data, rows) == Bound()
+
+
+@pytest.mark.parametrize("name", ["capacity", "maxsize", "_max_size", "max_entries"])
+def test_a_limit_in_the_owners_dict(name: str) -> None:
+    """An exact number under a telling name."""
+    cache = Cache(**{name: 10})
+    assert bound(cache, vars(cache), cache.data) == Bound(stated=10)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        *({"maxsize": None}, {"maxsize": 0}, {"maxsize": True}, {"maxsize": Number(9)}),
+        *({"maxsize": 1 << 62}, {"maxsize": "9"}, {"limit": 9}),
+    ],
+    ids=str,
+)
+def test_what_states_no_limit(stated: dict[str, Any]) -> None:
+    """No number, a number of a class of the user's, none worth the name, or another name."""
+    cache = Cache(**stated)
+    assert bound(cache, vars(cache), cache.data) == Bound()
+
+
+def test_a_limit_in_slots_and_past_a_threads_own() -> None:
+    """Slots, and what a cache keeps for each thread."""
+    cache = Slotted()
+    assert bound(cache, cache._items) == Bound(stated=100)
+    own = cache._local.__dict__
+    assert bound(cache, cache._local, own, own["cache"]) == Bound(stated=100)
+
+
+def test_a_limit_of_a_mapping_itself() -> None:
+    """A subclass of dict with a private attribute."""
+    assert bound({}, Private()) == Bound(stated=100)
+
+
+def test_a_container_far_beyond_the_limit_is_not_bounded() -> None:
+    """What is stated has to be true."""
+    cache = Cache(maxsize=10)
+    cache.data.update(dict.fromkeys(range(15)))
+    assert bound(cache, vars(cache), cache.data) == Bound(stated=10)
+    cache.data.update(dict.fromkeys(range(25)))
+    assert bound(cache, vars(cache), cache.data) == Bound()
+
+
+def test_no_code_of_the_owner_runs() -> None:
+    """Attributes are read past ``__getattribute__``."""
+    cache = Lying.__new__(Lying)
+    data: dict[Any, Any] = {}
+    object.__getattribute__(cache, "__dict__").update({"maxsize": 10, "data": data})
+    own = object.__getattribute__(cache, "__dict__")
+    assert bound(cache, own, data) == Bound(stated=10)
