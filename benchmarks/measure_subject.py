@@ -22,16 +22,34 @@ ROOT = Path(__file__).resolve().parents[1]
 SUBJECT = ROOT / "benchmarks" / "rag_project"
 STATES = ("before", "guide", "after")
 
-#: Every kind of leak in the project, and its innocents: about fifty tests.
+UNIT = "tests/rag/unit"
+INNOCENTS = f"{UNIT}/test_innocents.py"
+
+#: Every kind of leak in the project, and its innocents: two dozen tests.
 SELECTION = (
-    "tests/rag/test_store_fixture.py::test_a_chunk_finds_itself",
-    "tests/rag/test_module_store.py::TestQuestions::test_best_hit",
-    "tests/rag/test_scratch_collection.py::test_pages_of_every_format_are_found",
-    "tests/rag/unit/test_audit.py::test_audit_gets_long_answers",
-    "tests/rag/unit/test_audit.py::test_the_embedder_gets_every_chunk",
-    "tests/rag/unit/test_started_patches.py::IngestTest",
-    "tests/rag/unit/test_llm_down.py::test_asking_again_fails_again",
-    "tests/rag/unit/test_innocents.py",
+    *(f"tests/rag/test_store_fixture.py::test_a_chunk_finds_itself[{n}]" for n in (0, 57, 199)),
+    *(
+        f"tests/rag/test_module_store.py::TestQuestions::test_best_hit[{question}]"
+        for question in (
+            "When should I prune a tomato seedling?-gardening.md",
+            "Which compass for the regatta?-sailing.md",
+            "How long is proofing for sourdough?-baking.md",
+        )
+    ),
+    *(
+        f"tests/rag/test_scratch_collection.py::test_pages_of_every_format_are_found[{name}]"
+        for name in ("a.csv", "a.md")
+    ),
+    *(f"{UNIT}/test_audit.py::test_audit_gets_long_answers[{n}]" for n in (50, 100)),
+    *(f"{UNIT}/test_audit.py::test_the_embedder_gets_every_chunk[{n}]" for n in (50, 100)),
+    f"{UNIT}/test_started_patches.py::IngestTest",
+    *(f"{UNIT}/test_llm_down.py::test_asking_again_fails_again[{n}]" for n in (1, 2)),
+    f"{INNOCENTS}::test_the_suffix_cache_is_bounded[0]",
+    f"{INNOCENTS}::test_the_feature_cache_is_bounded[0]",
+    f"{INNOCENTS}::test_modules_are_imported_once[json.tool]",
+    f"{INNOCENTS}::test_compiled_patterns_are_cached[kite]",
+    f"{INNOCENTS}::test_a_mocks_payload_goes_with_it[50]",
+    f"{INNOCENTS}::test_autospecs_refuse_unknown_names[VectorStore]",
 )
 
 

@@ -121,9 +121,14 @@ def _natives(record: Any, addresses: Addresses) -> list[Frame]:
 
 def is_nobodys(frames: Sequence[Frame]) -> bool:
     """Whether an allocation is pytest's or the harness's, or a line table that profiling asks
-    for."""
+    for.
+
+    What a thread of compiled code allocates has no Python frame: it is its library's.
+    """
     if any(frame.function == "_PyCode_CreateLineArray" for frame in frames[:2]):
         return True
+    if not any(frame.is_python for frame in frames):
+        return not any(frame.library not in ("", UNKNOWN) for frame in frames)
     called = (f.file for f in frames if f.is_python and not is_standard(f.file))
     first = next(called, "")
     return not first or any(part in first for part in MACHINERY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_leakcheck.authors import UNKNOWN, Frame, author_of, is_evaluation, readable
+from pytest_leakcheck.captures import is_nobodys
 
 PYTHON = "/usr/lib/libpython3.11.so.1.0"
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
@@ -155,3 +156,10 @@ def test_the_interpreters_loop_is_known() -> None:
     assert is_evaluation("_PyEval_EvalFrameDefault.cold")
     assert is_evaluation("_TAIL_CALL_LOAD_FAST")
     assert not is_evaluation("_PyEval_Vector")
+
+
+def test_what_a_thread_of_compiled_code_allocates_is_its_librarys() -> None:
+    """No frame of Python asked for it; without any library it is nobody's."""
+    assert not is_nobodys([native(UNKNOWN, IGRAPH), native("start_thread", LIBC)])
+    assert is_nobodys([Frame(UNKNOWN, UNKNOWN, 0)])
+    assert is_nobodys([native("malloc", LIBC), Frame("runtest", "/x/_pytest/runner.py", 1)])
