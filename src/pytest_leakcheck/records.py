@@ -304,6 +304,8 @@ class Cause(Part, frozen=True, gc=True):
     limit: int = 0
     """So many items, at most, are kept there by what its owner states (an attribute such as
     ``maxsize``); 0 where nothing is stated."""
+    dead: bool = False
+    """Only weak references to what is gone already: they keep nothing but themselves."""
     extension: bool = False
     """Retains objects of compiled extension types, whose native size Python cannot see."""
 

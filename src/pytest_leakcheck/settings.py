@@ -66,6 +66,9 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     limit_slack: float = 2.0
     """A container that gained more than this times what its owner states as its limit does not keep
     to it: caches that drop items in batches go a little beyond."""
+    dead_references: int = 600
+    """Weak references to what is gone retain nothing, and libraries drop them once there are some
+    hundred: growth by fewer of them than this is no proof of a leak."""
     intermittent_share: float = 0.3
     """Growth that came back on at least this share of the repeats, but not on all, stays
     unconfirmed, where no longer stretch was measured."""
@@ -124,8 +127,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     least_long_runs: int = 40
     """… where at least so many runs fit."""
     longer_runs: int = 1_000
-    """Where a container gains few items a run, as a filling cache does: so many runs in all,
-    in the same time."""
+    """Where a container gains few items a run, as a filling cache does: so many runs in all, in
+    the same time …"""
+    dead_s: float = 10.0
+    """… or, where all that it gains is dead weak references, in about so many seconds."""
     release_repeats: int = 2
     """Repeats in which every fixture but the session's ends, of a suspect that grows."""
     traced_repeats: int = 2

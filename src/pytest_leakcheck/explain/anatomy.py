@@ -12,6 +12,7 @@ import functools
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Iterable
 from gc import get_referents as _get_referents
 from typing import Any, TypeAlias
@@ -29,6 +30,8 @@ _raw_flags = type.__dict__["__flags__"].__get__
 _raw_basicsize = type.__dict__["__basicsize__"].__get__
 _raw_dict_of_module = _raw_type_dict(types.ModuleType)["__dict__"].__get__
 _raw_objclass = types.MethodDescriptorType.__dict__["__objclass__"].__get__
+
+_referent = weakref.ReferenceType.__dict__["__call__"]
 
 _BUILTINS = builtins.__dict__
 _STDLIB = frozenset(sys.stdlib_module_names)
@@ -76,6 +79,11 @@ def class_name(cls: type) -> str:
 
 #: The type of what ``functools.lru_cache`` returns.
 LRU = type(functools.lru_cache(lambda: None))
+
+
+def is_dead_reference(o: Live) -> bool:
+    """Whether an object is a weak reference to something that is gone. O(1)."""
+    return issubclass(type(o), weakref.ReferenceType) and _referent(o) is None
 
 
 def type_name(o: Live) -> str:

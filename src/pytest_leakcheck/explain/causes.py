@@ -12,7 +12,7 @@ import msgspec
 from pytest_leakcheck.records import Cause
 
 from . import catalogue
-from .anatomy import Live, type_name
+from .anatomy import Live, is_dead_reference, type_name
 from .bounds import NONE, bound_of
 from .chains import context_value
 from .containers import ContainerWatch, watch_containers
@@ -241,6 +241,7 @@ class _Explanation:
             link=known.link if known else "",
             bounded=(known is not None and known.bounded) or bound.certain,
             limit=bound.stated,
+            dead=is_dead_reference(node),
             **self._amounts(alike),
         )
 
@@ -307,4 +308,5 @@ def _sum(known: Cause | None, cause: Cause) -> Cause:
         objects=known.objects + cause.objects,
         python_bytes=known.python_bytes + cause.python_bytes,
         extension=known.extension or cause.extension,
+        dead=known.dead and cause.dead,
     )

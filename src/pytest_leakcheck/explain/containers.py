@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from pytest_leakcheck.records import Cause, Step
 
 from . import catalogue
-from .anatomy import Live, is_module, type_name
+from .anatomy import Live, is_dead_reference, is_module, type_name
 from .bounds import bound_of
 from .graph import HARNESS, Hop, LiveGraph
 from .holders import find_holders
@@ -221,6 +221,7 @@ class _Found:
             link=known.link if known else "",
             bounded=(known is not None and known.bounded) or bound.certain,
             limit=bound.stated,
+            dead=bool(newest) and all(is_dead_reference(item[-1]) for item in newest),
             extension=any(self.graph.is_extension(o) for item in newest for o in item),
         )
 

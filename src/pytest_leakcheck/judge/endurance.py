@@ -46,8 +46,15 @@ def further_windows(
     limits = settings.thresholds
     if not each or not causes or not all(_gathers_few(cause, limits) for cause in causes):
         return 0
-    runs = _affordable(steady, settings.longer_runs, settings.long_s)
+    runs = _affordable(steady, settings.longer_runs, long_time(causes, settings))
     return max(0, runs // each - settings.long_windows)
+
+
+def long_time(causes: Sequence[Cause], settings: Settings) -> float:
+    """Seconds for all windows: more where it takes a while until what gathers is dropped."""
+    gathers_dead = any(cause.dead for cause in causes)
+    others = all(cause.dead or cause.bounded for cause in causes)
+    return settings.dead_s if gathers_dead and others else settings.long_s
 
 
 def keeps_to_limit(cause: Cause, windows: Sequence[RepeatRecord], limits: Thresholds) -> bool:

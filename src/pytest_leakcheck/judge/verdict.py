@@ -65,13 +65,32 @@ def judge_repeats(repeats: Repeats, limits: Thresholds) -> Judgement:
     found = _signs(repeats, limits)
     if not found.enough:
         return _judge_less(repeats, found, limits, slopes)
-    grown = _times(repeats, found.signals)
-    words = f"grew on {grown} of {runs} repeats: {_amounts(slopes, found.signals)}"
-    if _released(repeats, found.signals, limits):
+    return _judge_growth(repeats, found.signals, limits, slopes)
+
+
+def _judge_growth(
+    repeats: Repeats, signals: Sequence[str], limits: Thresholds, slopes: dict[str, Slope]
+) -> Judgement:
+    """What growth on every repeat means, of signals that are enough for a leak."""
+    grown = _times(repeats, signals)
+    words = f"grew on {grown} of {len(repeats.steady)} repeats: {_amounts(slopes, signals)}"
+    if _released(repeats, signals, limits):
         return Judgement("held", f"{words}; released when its wider fixtures ended", slopes)
-    if excuse := _excuse(repeats, limits) or _end_of_growth(repeats, found.signals, words, limits):
+    if excuse := _excuse(repeats, limits) or _end_of_growth(repeats, signals, words, limits):
         return Judgement("settles", excuse, slopes)
+    if _only_dead(repeats, limits):
+        why = "only dead weak references gather, which may be dropped once there are many"
+        return Judgement("unconfirmed", f"{words}; {why}", slopes)
     return Judgement("leak", words, slopes)
+
+
+def _only_dead(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether all that gathers, what is bounded aside, is dead weak references, and not so many
+    over all further runs that whoever holds them would have dropped them by now."""
+    dead = [cause for cause in repeats.causes if cause.dead]
+    gained = sum(window.number for window in repeats.windows) * sum(c.per_run for c in dead)
+    others = (cause for cause in repeats.causes if not cause.dead)
+    return bool(dead) and all(c.bounded for c in others) and gained < limits.dead_references
 
 
 def _end_of_growth(repeats: Repeats, signals: Sequence[str], words: str, limits: Thresholds) -> str:

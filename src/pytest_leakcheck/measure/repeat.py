@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from pytest_leakcheck.judge.endurance import further_windows, window_runs
+from pytest_leakcheck.judge.endurance import further_windows, long_time, window_runs
 from pytest_leakcheck.judge.lasting import comes_and_goes, maps_more, worth_tracing
 from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.repeats import Repeats, grows_always, grows_never, still_undecided
@@ -322,13 +322,13 @@ class Repeater:
         runs = window_runs(found.steady, settings)
         if not runs:
             return []
-        start = _clock()
+        start, allowed = _clock(), long_time(found.causes, settings)
         windows = [
             self._runs.window(item, name, runs, nextitem) for _ in range(settings.long_windows)
         ]
         for _ in range(further_windows(found.steady, found.causes, settings)):
             going_on = self._verdict(replace(found, windows=windows)) in ("leak", "unconfirmed")
-            if not going_on or _clock() - start > settings.long_s:
+            if not going_on or _clock() - start > allowed:
                 break
             windows.append(self._runs.window(item, name, runs, nextitem))
         if any(record.outcome != "passed" for record in windows):

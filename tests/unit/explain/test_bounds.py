@@ -6,10 +6,12 @@ import collections
 import functools
 import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
 
+from pytest_leakcheck.explain.anatomy import is_dead_reference
 from pytest_leakcheck.explain.bounds import Bound, bound_of
 from pytest_leakcheck.explain.chains import name_chain
 from pytest_leakcheck.explain.graph import Hop
@@ -141,3 +143,21 @@ def test_no_code_of_the_owner_runs() -> None:
     object.__getattribute__(cache, "__dict__").update({"maxsize": 10, "data": data})
     own = object.__getattribute__(cache, "__dict__")
     assert bound(cache, own, data) == Bound(stated=10)
+
+
+class Subject:
+    """Something to refer to."""
+
+
+class Reference(weakref.ref):  # type: ignore[type-arg]
+    def __call__(self) -> Any:
+        raise AssertionError
+
+
+def test_a_reference_is_dead_when_its_object_is_gone() -> None:
+    """Asked past a subclass's own call."""
+    subject = Subject()
+    references = [weakref.ref(subject), Reference(subject)]
+    assert not any(map(is_dead_reference, [*references, subject, None]))
+    del subject
+    assert all(map(is_dead_reference, references))

@@ -9,7 +9,7 @@ import pytest
 from pytest_leakcheck.judge.endurance import further_windows, has_ended, window_runs
 from pytest_leakcheck.judge.repeats import Repeats
 from pytest_leakcheck.judge.verdict import judge_repeats
-from pytest_leakcheck.records import Cause, Growth, Phase, RepeatRecord
+from pytest_leakcheck.records import Cause, Growth, Phase, RepeatRecord, VerdictName
 from pytest_leakcheck.settings import Settings, Thresholds
 
 LIMITS = Thresholds()
@@ -125,6 +125,7 @@ FURTHER = {
     "nothing known": ([], {}, 0),
     "a test of 5 ms": ([gathering()], {"duration_s": 0.005}, 2),
     "a test of 10 ms": ([gathering()], {"duration_s": 0.01}, 0),
+    "dead weak references in 10 ms": ([gathering(dead=True)], {"duration_s": 0.01}, 9),
     "a test of 100 ms": ([gathering()], {"duration_s": 0.1}, 0),
     "a descriptor a run": ([gathering()], {"fds": 1}, 0),
 }
@@ -148,3 +149,21 @@ def test_a_stated_limit_is_believed_until_further_runs_go_beyond_it() -> None:
         assert judge_repeats(seen, LIMITS).verdict == verdict
     beside = Repeats(repeats(survivors=2, blocks=4), causes=[gathering(limit=500), gathering()])
     assert judge_repeats(beside, LIMITS).verdict == "leak"
+
+
+DEAD = {
+    "nothing but dead references": ([gathering(dead=True, per_run=1.0)], "unconfirmed"),
+    "a bounded cache beside them": (
+        [gathering(dead=True, per_run=1.0), gathering(bounded=True)],
+        "unconfirmed",
+    ),
+    "something alive beside them": ([gathering(dead=True, per_run=1.0), gathering()], "leak"),
+    "so many that they are never dropped": ([gathering(dead=True)], "leak"),
+}
+
+
+@pytest.mark.parametrize(("causes", "verdict"), DEAD.values(), ids=DEAD)
+def test_dead_references_are_no_proof(causes: list[Cause], verdict: VerdictName) -> None:
+    """400 runs gain 400 of them, or 800."""
+    found = Repeats(repeats(survivors=2, blocks=4), causes=causes, windows=windows(*[200] * 4))
+    assert judge_repeats(found, LIMITS).verdict == verdict
