@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
+from pytest_leakcheck.judge.repeats import LARGEST_BLOCK
 from pytest_leakcheck.records import Cause, RepeatRecord
 from pytest_leakcheck.settings import Settings, Thresholds
 
@@ -100,5 +101,21 @@ def has_ended(
 
 
 def _per_run(window: RepeatRecord, floor: Mapping[str, float], name: str) -> float:
-    grown: int = getattr(window.growth, name) or 0
+    grown: float = getattr(window.growth, name) or 0
+    if name == "survivors":
+        grown = min(grown, _room_for_objects(window, floor))
     return grown / window.number - floor.get(name, 0.0)
+
+
+def _room_for_objects(window: RepeatRecord, floor: Mapping[str, float]) -> float:
+    """How many more objects there can be after a window than before it.
+
+    What survives a window is new, and may have taken the place of as many older objects: a full
+    cache still takes in new ones. Each object that there is more takes a block of Python's own, or
+    more than :data:`LARGEST_BLOCK` bytes of C heap.
+    """
+    growth = window.growth
+    if growth.blocks is None or growth.heap_bytes is None:
+        return float("inf")
+    blocks = growth.blocks - floor.get("blocks", 0.0) * window.number
+    return max(0.0, blocks) + max(0, growth.heap_bytes) / LARGEST_BLOCK

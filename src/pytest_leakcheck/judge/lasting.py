@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 
 from pytest_leakcheck.judge.repeats import (
+    LARGEST_BLOCK,
     WORDS,
     Repeats,
     floor_of,
@@ -137,13 +138,9 @@ def maps_more(repeats: Repeats, limits: Thresholds) -> bool:
         return False
     typical = statistics.median(mapped)
     heap = max(0.0, _typical(repeats, "heap_bytes"))
-    blocks = max(0.0, _typical(repeats, "blocks") - limits.own_blocks) * _LARGEST_BLOCK
+    blocks = max(0.0, _typical(repeats, "blocks") - limits.own_blocks) * LARGEST_BLOCK
     explained = heap + blocks
     return explained < limits.net_share * typical and adds_up(repeats, "mapped_bytes", 0.0, limits)
-
-
-#: Python takes blocks of up to so many bytes from its own arenas, which are maps.
-_LARGEST_BLOCK = 512
 
 
 def comes_and_goes(repeats: Repeats, limits: Thresholds, times: int = 1) -> bool:

@@ -18,6 +18,10 @@ EXACT = {
     "children": "child processes",
 }
 
+#: Python takes blocks of up to so many bytes from its own arenas, which are maps, and counts them;
+#: larger ones come from the C heap.
+LARGEST_BLOCK = 512
+
 #: The words for every signal that a reason may name.
 WORDS = {
     **EXACT,

@@ -96,7 +96,7 @@ def _only_dead(repeats: Repeats, limits: Thresholds) -> bool:
 def _end_of_growth(repeats: Repeats, signals: Sequence[str], words: str, limits: Thresholds) -> str:
     """In words, that growth on every repeat ended with many more runs; empty where it did not."""
     before = {name: at_least(repeats, name) for name in signals if name != "python_bytes"}
-    floor = {name: net_floor(repeats, name) for name in before}
+    floor = {name: net_floor(repeats, name) for name in (*before, "blocks")}
     if not has_ended(before, repeats.windows, floor, limits):
         return ""
     more = sum(window.number for window in repeats.windows)

@@ -29,8 +29,8 @@ def repeats(**values: Any) -> list[RepeatRecord]:
 
 
 def windows(*amounts: int, signal: str = "survivors") -> list[RepeatRecord]:
-    """Windows of a hundred runs each."""
-    return [record("long", 100, **{signal: amount}) for amount in amounts]
+    """Windows of a hundred runs each; objects cost blocks."""
+    return [record("long", 100, **{"blocks": amount, signal: amount}) for amount in amounts]
 
 
 GOING_ON = {
@@ -66,6 +66,27 @@ def test_growth_by_one_inexact_signal_that_ends_settles() -> None:
     assert judge_repeats(Repeats(heap), LIMITS).verdict == "unconfirmed"
     ended = Repeats(heap, windows=windows(5000, 0, 0, 0, signal="heap_bytes"))
     assert judge_repeats(ended, LIMITS).verdict == "settles"
+
+
+FULL = {
+    "the next run's objects take the place of others": {"blocks": -98, "heap_bytes": -3000},
+    "pytest's own blocks aside": {"blocks": 800, "heap_bytes": 0},
+}
+
+
+@pytest.mark.parametrize("values", FULL.values(), ids=FULL)
+def test_a_full_cache_still_takes_in_objects(values: dict[str, Any]) -> None:
+    """As many go as come: in one window there are no more of them after it than before."""
+    seen = [*windows(1000, 1000, 1000), record("long", 100, survivors=640, **values)]
+    assert has_ended({"survivors": 10}, seen, {"blocks": 8.0}, LIMITS)
+
+
+def test_objects_that_are_not_counted_as_blocks_go_on() -> None:
+    """Those of more than 512 bytes lie in the C heap; and where blocks are not known, all count."""
+    large = [record("long", 100, survivors=100, heap_bytes=100 * 1100) for _ in range(4)]
+    unknown = [record("long", 100, survivors=100, blocks=None) for _ in range(4)]
+    assert not has_ended({"survivors": 1}, large, {}, LIMITS)
+    assert not has_ended({"survivors": 1}, unknown, {}, LIMITS)
 
 
 def test_one_signal_that_goes_on_is_enough() -> None:
