@@ -196,12 +196,11 @@ def _answer(run: Run, test: TestVerdict) -> Answer:
 
 
 def _growth(test: TestVerdict, causes: list[Cause]) -> dict[str, float]:
-    """Growth per run as the report gives it: what the causes retain counts as Python memory where
-    no trace was made of this test."""
+    """Growth per run as the report gives it; what the causes retain counts as Python memory."""
     growth = {name: slope.per_run for name, slope in test.slopes.items()}
     held = sum(cause.python_bytes for cause in causes)
     if held:
-        growth["python_bytes"] = max(float(held), growth.get("python_bytes", 0.0))
+        growth["python_bytes"] = float(held)
     return growth
 
 

@@ -20,7 +20,12 @@ from pytest_leakcheck.addresses import Addresses
 from pytest_leakcheck.authors import UNKNOWN, Frame, author_of, is_evaluation
 from pytest_leakcheck.journal import Journal, Run, load_run
 from pytest_leakcheck.judge.runs import judge_run
-from pytest_leakcheck.measure.allocations import MACHINERY, capture_name, short_path
+from pytest_leakcheck.measure.allocations import (
+    MACHINERY,
+    capture_name,
+    short_path,
+    source_line,
+)
 from pytest_leakcheck.measure.compiled import is_standard
 from pytest_leakcheck.records import CaptureRecord, CompiledCall, JudgedRun, Site
 
@@ -74,7 +79,7 @@ def read_capture(
             continue
         place, caller, stack = place_of(frames, record.allocator in _PYTHON, root, calls)
         by_place[place].append(_Found(record.size, record.n_allocations, caller, stack))
-    sites = [_site(place, found, runs) for place, found in by_place.items()]
+    sites = [_site(place, found, runs, root) for place, found in by_place.items()]
     sites.sort(key=lambda site: (-site.bytes, site.file, site.line, site.function))
     return sites[:_MOST_SITES]
 
@@ -175,7 +180,7 @@ def _told(frame: Frame, root: str) -> str:
     return f"{frame.function} ({short_path(frame.file, root)}:{frame.line})"
 
 
-def _site(place: _Place, found: list[_Found], runs: int) -> Site:
+def _site(place: _Place, found: list[_Found], runs: int, root: str) -> Site:
     largest = max(found, key=lambda entry: entry.size)
     return Site(
         file=place.file,
@@ -183,6 +188,7 @@ def _site(place: _Place, found: list[_Found], runs: int) -> Site:
         function=place.function,
         bytes=round(sum(entry.size for entry in found) / runs),
         blocks=round(sum(entry.allocations for entry in found) / runs),
+        source="" if place.native else source_line(str(Path(root) / place.file), place.line),
         native=place.native,
         library=place.library,
         caller=largest.caller,
