@@ -215,7 +215,9 @@ class Repeater:
         found = self._with_holders(item, name, found, nextitem)
         told = frozenset(cause.fingerprint for cause in found.causes)
         known = bool(told) and told in self._evidenced
-        if not known and not wide:
+        # What a cause is excused or doubted for has to be seen of each test anew.
+        doubtful = any(cause.limit or cause.dead for cause in found.causes)
+        if (not known or doubtful) and not wide:
             found = replace(found, windows=self._endure(item, name, found, nextitem))
         if self._is_cleared(found):
             self._write_causes(name, found.causes)
