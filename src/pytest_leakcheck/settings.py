@@ -129,8 +129,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     longer_runs: int = 1_000
     """Where a container gains few items a run, as a filling cache does: so many runs in all, in
     the same time …"""
-    dead_s: float = 10.0
-    """… or, where all that it gains is dead weak references, in about so many seconds."""
+    doubtful_s: float = 10.0
+    """… or in about so many seconds, where all that is gained is dead weak references, or has an
+    owner that states a limit."""
     release_repeats: int = 2
     """Repeats in which every fixture but the session's ends, of a suspect that grows."""
     traced_repeats: int = 2

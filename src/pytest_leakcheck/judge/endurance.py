@@ -53,9 +53,9 @@ def further_windows(
 
 def long_time(causes: Sequence[Cause], settings: Settings) -> float:
     """Seconds for all windows: more where it takes a while until what gathers is dropped."""
-    gathers_dead = any(cause.dead for cause in causes)
-    others = all(cause.dead or cause.bounded for cause in causes)
-    return settings.dead_s if gathers_dead and others else settings.long_s
+    doubtful = any(cause.dead or cause.limit for cause in causes)
+    all_are = all(cause.dead or cause.limit or cause.bounded for cause in causes)
+    return settings.doubtful_s if doubtful and all_are else settings.long_s
 
 
 def keeps_to_limit(cause: Cause, windows: Sequence[RepeatRecord], limits: Thresholds) -> bool:

@@ -86,11 +86,16 @@ def _judge_growth(
 
 def _only_dead(repeats: Repeats, limits: Thresholds) -> bool:
     """Whether all that gathers, what is bounded aside, is dead weak references, and not so many
-    over all further runs that whoever holds them would have dropped them by now."""
+    over all further runs that whoever holds them would have dropped them by now.
+
+    Beside a cache that fills, the references' own growth cannot be told.
+    """
     dead = [cause for cause in repeats.causes if cause.dead]
+    others = [cause for cause in repeats.causes if not (cause.dead or cause.bounded)]
+    if not dead or not all(keeps_to_limit(c, repeats.windows, limits) for c in others):
+        return False
     gained = sum(window.number for window in repeats.windows) * sum(c.per_run for c in dead)
-    others = (cause for cause in repeats.causes if not cause.dead)
-    return bool(dead) and all(c.bounded for c in others) and gained < limits.dead_references
+    return bool(others) or gained < limits.dead_references
 
 
 def _end_of_growth(repeats: Repeats, signals: Sequence[str], words: str, limits: Thresholds) -> str:

@@ -178,6 +178,7 @@ DEAD = {
         [gathering(dead=True, per_run=1.0), gathering(bounded=True)],
         "unconfirmed",
     ),
+    "a cache that fills beside them": ([gathering(dead=True), gathering(limit=500)], "unconfirmed"),
     "something alive beside them": ([gathering(dead=True, per_run=1.0), gathering()], "leak"),
     "so many that they are never dropped": ([gathering(dead=True)], "leak"),
 }
