@@ -134,9 +134,15 @@ def alerts(run: Run) -> list[Alert]:
     for name, lines in sorted(run.damaged.items()):
         text = f"{plural(lines, 'line')} could not be read and {_is(lines)} left out."
         found.append(Alert(f"{visible(name)} is damaged", text))
+    said: dict[tuple[str, str], list[str]] = {}
     for event in run.events:
-        where = f" ({visible(event.nodeid)})" if event.nodeid else ""
-        found.append(Alert(visible(event.slug), visible(event.sentence) + where))
+        said.setdefault((event.slug, event.sentence), []).append(event.nodeid)
+    for (slug, sentence), nodeids in said.items():
+        named = [visible(nodeid) for nodeid in nodeids if nodeid]
+        where = f" ({named[0]})" if len(named) == 1 else ""
+        if len(named) > 1:
+            where = f" ({named[0]} and {plural(len(named) - 1, 'more test')})"
+        found.append(Alert(visible(slug), visible(sentence) + where))
     return found
 
 

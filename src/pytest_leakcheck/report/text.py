@@ -123,11 +123,13 @@ def growth_phrases(
 ) -> list[str]:
     """The signals that grow, most telling first: ``["5.3 MiB C heap", "12 file descriptors"]``.
 
-    RSS is named only where no other signal of bytes grows: it says the same with more noise.
+    RSS and address space are named only where no other signal of bytes grows: they say the same
+    with more noise.
     """
     growing = [name for name in SPOKEN if name in slopes and grows(slopes[name])]
-    if "rss_bytes" in growing and not BYTE_SIGNALS.isdisjoint(set(growing) - {"rss_bytes"}):
-        growing.remove("rss_bytes")
+    for vague in ("rss_bytes", "mapped_bytes"):
+        if vague in growing and not BYTE_SIGNALS.isdisjoint(set(growing) - {vague}):
+            growing.remove(vague)
     return [phrase(name, slopes[name].per_run, signed=signed) for name in growing[:limit]]
 
 
