@@ -185,6 +185,16 @@ SUITE = {
             if key not in slow:
                 slow[key] = [[part] for part in range(5)]
 
+        recent = collections.OrderedDict()
+
+        def test_a_cache_drops_cycles_when_it_is_full():
+            ring = [[number] for number in range(3)]
+            for part in ring:
+                part.append(ring)
+            recent[next(numbers)] = ring
+            if len(recent) > 40:
+                recent.popitem(last=False)
+
         def test_replaces_a_cycle():
             ring = [[number] for number in range(10)]
             for part in ring:

@@ -135,24 +135,29 @@ class Runs:
         return RepeatRecord(nodeid=name, phase=phase, number=runs, growth=amount)
 
     def window(self, item: pytest.Item, name: str, runs: int, nextitem: Any) -> RepeatRecord:
-        """Growth over many runs between two collections of what is young."""
-        self._boundary.draw()
-        self._boundary.collect()
+        """Growth over many runs between two collections of the whole heap. O(heap).
+
+        A cache that drops what is too much may drop cycles, which were frozen when they were new.
+        """
+        self._boundary.collect_all()
         base = self._probes.read()
         outcomes = set()
         for _ in range(runs):
             outcomes.add(self.run_once(item, nextitem))
             settle_log_buffers(item)
         self._boundary.collect()
-        after = self._read_settled(base)
         left = divide(
             self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
         )
+        count = len(left.mine)
+        del left
+        self._boundary.collect_all()
+        after = self._read_settled(base)
         return RepeatRecord(
             nodeid=name,
             phase="long",
             number=runs,
-            growth=growth(base, after, len(left.mine)),
+            growth=growth(base, after, count),
             outcome=min(outcomes - {"passed"}, default="passed"),
         )
 
