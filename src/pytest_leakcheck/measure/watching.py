@@ -32,7 +32,7 @@ _ident = threading.get_ident
 _current_frames = sys._current_frames  # noqa: SLF001 - there is no public one
 
 #: Watching is given up after so long: a test of millions of calls takes minutes under it.
-_MOST_S = 10.0
+_MOST_S = 20.0
 _MOST_FRAMES = 8
 #: Time is looked at on every so many events (a power of two less one).
 _CLOCK_MASK = 255
