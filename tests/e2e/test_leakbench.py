@@ -45,8 +45,11 @@ def test_a_case_of_the_quick_run_is_judged_right(name: str, outcomes: list[Outco
 
 @pytest.mark.parametrize("name", [n for n in QUICK if CASES[n].leaks is not None])
 def test_the_holder_of_a_leak_is_named(name: str, outcomes: list[Outcome]) -> None:
-    """By a reference path, or the place that allocated or opened it."""
+    """By a reference path, or the place that allocated or opened it; no other name is given.
+
+    The smallest of several sizes may stay without a name.
+    """
     scored = score(CASES[name], outcome_of(name, outcomes))
     asked = [s for s in scored if s.holder is not None]
-    assert asked
-    assert [(s.nodeid, s.named) for s in asked if not s.holder] == []
+    assert any(s.holder for s in asked)
+    assert [(s.nodeid, s.named) for s in asked if s.named and not s.holder] == []
