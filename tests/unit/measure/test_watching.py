@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,28 +145,37 @@ def test_what_was_open_before_is_not_told(kept: Kept) -> None:
 
 @linux
 def test_a_thread_and_what_it_opens(kept: Kept) -> None:
-    """New threads are watched too."""
-    ready, end = threading.Event(), threading.Event()
+    """New threads are watched too. On a busy machine one run may not tell who it was; several do,
+    as those of a suspect."""
+    threads: list[threading.Thread] = []
+    end = threading.Event()
 
-    def work() -> None:
+    def work(ready: threading.Event) -> None:
         kept.append(os.open(os.devnull, os.O_RDONLY))
         ready.set()
         end.wait()
 
     def run() -> None:
-        threads.append(threading.Thread(target=work, daemon=True))
-        threads[0].start()
+        ready = threading.Event()
+        threads.append(threading.Thread(target=work, args=(ready,), daemon=True))
+        threads[-1].start()
         ready.wait()
 
-    threads: list[threading.Thread] = []
-    started = here(-4)
+    started = here(-3)
+    openers: set[str] = set()
+    starters: set[tuple[str, str, int]] = set()
     try:
-        found = {left.signal: left for left in watched(run).left()}
+        for _ in range(5):
+            found = {left.signal: left for left in watched(run).left()}
+            openers |= {site.function.rpartition(".")[2] for site in found["fds"].sites}
+            if len(found["threads"].sites) == 1:
+                starters.add(told(found["threads"])[:3])
     finally:
         end.set()
-        threads[0].join()
-    assert told(found["threads"])[:3] == ("threads", "thread", started)
-    assert found["fds"].sites[0].function.endswith("work")
+        for thread in threads:
+            thread.join()
+    assert "work" in openers
+    assert ("threads", "thread", started) in starters
 
 
 @linux
@@ -410,6 +420,8 @@ def test_compiled_code_of_another_thread_may_have_done_it() -> None:
     watch.run(run)
     other = threads[0].ident
     assert other is not None
+    while sys._current_frames()[other].f_code.co_name != "wait":
+        time.sleep(0.001)  # it has set the one event and not yet come to wait for the other
     watch._tables, watch._known, watch._opened = [table], [{1}], [{}]  # type: ignore[list-item]
     table.entries = staticmethod(lambda: {1: "", 7: "pipe:[1]"})  # type: ignore[attr-defined]
     watch._active[other] = [(0, "rust.open")]
