@@ -29,8 +29,8 @@ def _group(name: str) -> list[str]:
 def leakcheck(session: nox.Session) -> None:
     """Measure the retrieval project before and after its fixes; write tables and pages.
 
-    Takes a selection at full depth (about five and a half minutes on 2 cores). With ``-- --all``: every test,
-    by sweep and confirmation.
+    Takes a selection at full depth (about five and a half minutes on 2 cores). With
+    ``-- --all``: every test, by sweep and confirmation.
     """
     session.install("-e.[all]", *_group("subject"))
     session.run("python", "benchmarks/measure_subject.py", *session.posargs)

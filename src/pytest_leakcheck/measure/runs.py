@@ -130,6 +130,7 @@ class Runs:
             settle_log_buffers(item)
             self._boundary.collect()
             self._boundary.draw()
+        self._read_settled(base)
         self._boundary.collect_all()
         amount = growth(base, self._read_settled(base))
         return RepeatRecord(nodeid=name, phase=phase, number=runs, growth=amount)
@@ -145,6 +146,8 @@ class Runs:
         for _ in range(runs):
             outcomes.add(self.run_once(item, nextitem))
             settle_log_buffers(item)
+        # Threads that are on their way out hold what they run on: they end before the line.
+        self._read_settled(base)
         self._boundary.collect()
         left = divide(
             self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
