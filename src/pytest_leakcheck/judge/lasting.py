@@ -98,8 +98,13 @@ def _typical(repeats: Repeats, name: str) -> float:
 
 
 def net_floor(repeats: Repeats, name: str) -> float:
-    """Growth per run of the empty test over several runs together."""
+    """Growth per run of the empty test over several runs together.
+
+    Part of it comes with looking, however few the runs: over fewer than the empty test had, each
+    bears more of it.
+    """
     runs = repeats.null_net_runs or repeats.net_runs or 1
+    runs = min(runs, repeats.net_runs or runs)
     return max(0, getattr(repeats.null_net, name) or 0) / runs
 
 
@@ -173,7 +178,7 @@ def intermittent(repeats: Repeats, limits: Thresholds) -> str:
         total = sum(deltas)
         if len(grown) < 2 or sum(grown) > 2 * total:
             continue
-        if _comes_back(repeats, name, len(grown) / len(deltas), limits):
+        if _comes_back(repeats, name, noise, len(grown) / len(deltas), limits):
             return (
                 f"{WORDS[name]} grew on {len(grown)} of {len(deltas)} repeats, "
                 f"by {total:,.0f} in all"
@@ -181,7 +186,9 @@ def intermittent(repeats: Repeats, limits: Thresholds) -> str:
     return ""
 
 
-def _comes_back(repeats: Repeats, name: str, share: float, limits: Thresholds) -> bool:
+def _comes_back(
+    repeats: Repeats, name: str, noise: float, share: float, limits: Thresholds
+) -> bool:
     """Whether the growth that came and went adds up over several runs together; where that was
     not looked at, whether a good share of the repeats grew.
 
@@ -194,6 +201,5 @@ def _comes_back(repeats: Repeats, name: str, share: float, limits: Thresholds) -
     floor = floor_of(repeats.null, seen)
     steady = without_imports(repeats.steady)
     mean = statistics.fmean((getattr(r.growth, seen) or 0) - floor for r in steady)
-    return bool(
-        total / repeats.net_runs - net_floor(repeats, seen) > limits.net_share * max(mean, 0)
-    )
+    # As in `adds_up`: what the runs together show has to be more than noise.
+    return lasting(repeats, seen) > max(noise, limits.net_share * mean)

@@ -825,3 +825,45 @@ def test_many_runs_together_say_how_much_stays() -> None:
     assert judged(single, windows=windows).slopes["survivors"].per_run == 1.01
     assert judged(single, kept=1).slopes["survivors"].per_run == 1.0
     assert judged(single).slopes["survivors"].per_run == 2.0
+
+
+#: A closed chromadb client on 12 quick repeats, of which few runs together could be measured.
+_CLOSED_CLIENT: dict[str, Any] = {
+    "null": Growth(**QUIET | {"blocks": 8}),
+    "net_runs": 6,
+    "null_net": Growth(blocks=4, heap_bytes=0),
+    "null_net_runs": 60,
+    "kept": 0,
+}
+
+
+def test_what_looking_itself_leaves_is_not_spread_over_more_runs_than_there_were() -> None:
+    """Five blocks over 6 runs, where the empty test has four however many there are: no leak."""
+    held = cause("app.TABLE", kind="container", per_run=0.8)
+    found = Repeats(
+        steady(blocks=[9] * 24), causes=[held], net=Growth(blocks=5, heap_bytes=0), **_CLOSED_CLIENT
+    )
+    assert judge_repeats(found, LIMITS).verdict == "settles"
+
+
+def test_a_block_on_each_of_few_runs_is_still_a_leak() -> None:
+    """One that stays on each of the 6 runs is told in spite of those."""
+    held = cause("app.TABLE", kind="container", per_run=1.0)
+    found = Repeats(
+        steady(blocks=[9] * 24),
+        causes=[held],
+        net=Growth(blocks=10, heap_bytes=0),
+        **_CLOSED_CLIENT,
+    )
+    assert judge_repeats(found, LIMITS).verdict == "leak"
+
+
+def test_heap_about_the_noise_is_not_growth_that_comes_and_goes() -> None:
+    """Beyond the noise on every second repeat, and all runs together say less than the noise."""
+    heap = [16, 240, 16, 240, 32, 208, 64, 208, 16, 240, 16, 240]
+    found = Repeats(
+        steady(heap_bytes=heap, blocks=[9] * 12),
+        net=Growth(blocks=5, heap_bytes=704),
+        **_CLOSED_CLIENT,
+    )
+    assert judge_repeats(found, LIMITS).verdict == "settles"
