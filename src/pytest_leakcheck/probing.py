@@ -16,12 +16,11 @@ import msgspec
 from pytest_leakcheck.bisect import Answer, Bisection, Probe, Stopped
 from pytest_leakcheck.errors import RunError, UsageError
 from pytest_leakcheck.journal import Run, read_journal
-from pytest_leakcheck.judge.runs import read_repeats
+from pytest_leakcheck.judge.runs import read_repeats, settings_of
 from pytest_leakcheck.judge.verdict import Judgement, judge_repeats
 from pytest_leakcheck.plan import EARLIER_ENDED, NOT_COLLECTED, Plan, Task
 from pytest_leakcheck.records import Outcome, RunInfo, TestRecord
 from pytest_leakcheck.report.text import count, shorten, visible
-from pytest_leakcheck.settings import Settings
 from pytest_leakcheck.watch import Start, Watched, run_watched
 
 #: An earlier test may take so many times what the slowest of them took in the run.
@@ -172,7 +171,7 @@ class Prober:
         environment: Mapping[str, str],
         step: Callable[[], None] = lambda: None,
     ) -> None:
-        settings = msgspec.convert(run.info.settings, Settings)
+        settings = settings_of(run)
         # Who allocated natively is no part of the question.
         self._settings = msgspec.structs.replace(settings, native_repeats=0)
         slowest = max((record.duration_s for record in place.earlier), default=0.0)

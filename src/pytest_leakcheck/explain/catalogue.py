@@ -85,7 +85,7 @@ def match(
 
 
 def _one_fits(patterns: str | list[str], names: Iterable[str]) -> bool:
-    wanted = [patterns] if isinstance(patterns, str) else patterns
+    wanted = _listed(patterns)
     return any(fits(pattern, name) for name in names for pattern in wanted)
 
 

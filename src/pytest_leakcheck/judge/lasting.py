@@ -130,11 +130,6 @@ def allocated_on_each(repeats: Repeats, limits: Thresholds) -> bool:
     return bool(set.intersection(*places))
 
 
-def worth_tracing(repeats: Repeats, limits: Thresholds) -> bool:
-    """Whether so few blocks add up that only a trace of where they come from can tell."""
-    return few_blocks_add_up(repeats, limits)
-
-
 def maps_more(repeats: Repeats, limits: Thresholds) -> bool:
     """Whether the address space grew on every repeat, steadily, and by what neither the C heap nor
     Python's own arenas explain: an allocator of an extension's own, or maps never given back."""

@@ -103,6 +103,7 @@ def read_repeats(run: Run, nodeid: str) -> Repeats:
     by_phase: dict[str, list[RepeatRecord]] = defaultdict(list)
     for record in records:
         by_phase[record.phase].append(record)
+    net_of_null, runs_of_null = null_net(run)
     return Repeats(
         steady=by_phase["steady"],
         null=null_floor(run),
@@ -111,8 +112,8 @@ def read_repeats(run: Run, nodeid: str) -> Repeats:
         causes=causes_of(run, nodeid),
         net=by_phase["net"][-1].growth if by_phase["net"] else None,
         net_runs=by_phase["net"][-1].number if by_phase["net"] else 0,
-        null_net=null_net(run)[0],
-        null_net_runs=null_net(run)[1],
+        null_net=net_of_null,
+        null_net_runs=runs_of_null,
         kept=by_phase["kept"][-1].growth.survivors if by_phase["kept"] else None,
         windows=by_phase["long"],
     )
@@ -120,21 +121,29 @@ def read_repeats(run: Run, nodeid: str) -> Repeats:
 
 def null_floor(run: Run) -> Growth:
     """Growth of the empty test in the confirming process: the median of its repeats."""
-    return median_growth(
-        [r.growth for records in run.repeats.values() for r in records if r.phase == "null"]
-    )
+    return median_growth([r.growth for r in _of_the_empty_test(run) if r.phase == "null"])
 
 
 def null_net(run: Run) -> tuple[Growth, int]:
     """Net growth of the empty test in the last confirming process, and over how many runs."""
-    nets = [r for rs in run.repeats.values() for r in rs if r.phase == "null-net"]
+    nets = [r for r in _of_the_empty_test(run) if r.phase == "null-net"]
     return (nets[-1].growth, nets[-1].number) if nets else (Growth(), 0)
+
+
+def _of_the_empty_test(run: Run) -> list[RepeatRecord]:
+    """Its records in all confirming processes. O(1) in most runs, where it comes first: every
+    test that is judged asks for them."""
+    return next((found for found in run.repeats.values() if _is_empty_tests(found)), [])
+
+
+def _is_empty_tests(records: Sequence[RepeatRecord]) -> bool:
+    return records[0].phase in ("null", "null-net")
 
 
 def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
     judged: dict[str, TestVerdict] = {}
     for nodeid, records in run.repeats.items():
-        if all(record.phase in ("null", "null-net") for record in records):
+        if _is_empty_tests(records):
             continue
         repeats = read_repeats(run, nodeid)
         judgement = judge_repeats(repeats, limits)

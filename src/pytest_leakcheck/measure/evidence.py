@@ -17,7 +17,7 @@ from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.verdict import RUNNERS
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
 from pytest_leakcheck.measure.environment import installed_packages
-from pytest_leakcheck.measure.retention import divide, settle_log_buffers
+from pytest_leakcheck.measure.retention import settle_log_buffers, survivors_of
 from pytest_leakcheck.measure.signals import Probe
 from pytest_leakcheck.measure.survivors import Boundary, alive_among
 from pytest_leakcheck.records import (
@@ -110,10 +110,7 @@ class Evidence:
         self._run(item, nextitem)
         settle_log_buffers(item)
         self._boundary.collect()
-        left = divide(
-            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
-        )
-        return set(map(id, left.mine))
+        return set(map(id, survivors_of(item, self._boundary, self)))
 
     def containers(self, item: pytest.Item, nextitem: Any, runs: int = 1) -> list[Cause]:
         """Containers that grow by values which the collector does not track.

@@ -7,7 +7,6 @@ its ``limit_growth``.
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.judge.endurance import further_windows, long_time, window_runs
-from pytest_leakcheck.judge.lasting import comes_and_goes, maps_more, worth_tracing
+from pytest_leakcheck.judge.lasting import comes_and_goes, few_blocks_add_up, maps_more
 from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.repeats import Repeats, grows_always, grows_never, still_undecided
 from pytest_leakcheck.judge.statistics import median_growth
@@ -27,11 +26,7 @@ from pytest_leakcheck.measure.calibration import calibrate
 from pytest_leakcheck.measure.evidence import Evidence
 from pytest_leakcheck.measure.rerun import NullItem, uses_wider_fixtures
 from pytest_leakcheck.measure.runs import Runs
-from pytest_leakcheck.measure.signals import (
-    Probes,
-    heap_probe,
-    mapped_probe,
-)
+from pytest_leakcheck.measure.signals import Probes, heap_probe, mapped_probe
 from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.records import (
     Cause,
@@ -49,8 +44,6 @@ if TYPE_CHECKING:
     from pytest_leakcheck.settings import Settings
 
 _clock = time.perf_counter
-_sleep = time.sleep
-_sys_modules = sys.modules
 
 
 class Repeater:
@@ -246,8 +239,9 @@ class Repeater:
         """Whether the test is no suspect any more, and no trace can make it one again."""
         if self._verdict(found) not in ("settles", "late"):
             return False
+        # Of so few blocks that add up, only a trace of where they come from can tell.
         told = bool(found.windows or found.causes)
-        return told or not worth_tracing(found, self._settings.thresholds)
+        return told or not few_blocks_add_up(found, self._settings.thresholds)
 
     def _with_places(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Where what stays was allocated or opened, and which compiled code did it."""

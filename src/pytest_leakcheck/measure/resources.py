@@ -81,9 +81,12 @@ def _children() -> dict[int, str]:
 def _content(path: str) -> str:
     fd = _open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return _read(fd, 65536).decode("utf-8", "replace")
+        parts = []
+        while part := _read(fd, 65536):
+            parts.append(part)
     finally:
         _close(fd)
+    return b"".join(parts).decode("utf-8", "replace")
 
 
 # --- what they are -------------------------------------------------------------------------------
@@ -137,23 +140,12 @@ def socket_kind(inode: str) -> str:
     for kind, files in _SOCKETS.items():
         for name in files:
             try:
-                text = _whole(f"/proc/self/net/{name}")
+                text = _content(f"/proc/self/net/{name}")
             except OSError:
                 continue
             if re.search(rf"(?m)\s{re.escape(inode)}(?:\s|$)", text):
                 return kind
     return "socket"
-
-
-def _whole(path: str) -> str:
-    fd = _open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while part := _read(fd, 65536):
-            parts.append(part)
-    finally:
-        _close(fd)
-    return b"".join(parts).decode("utf-8", "replace")
 
 
 _CHANCE = re.compile(

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_leakcheck.measure.caches import clear_interpreter_caches
 from pytest_leakcheck.measure.rerun import rerun
-from pytest_leakcheck.measure.retention import divide, drop_finished, settle_log_buffers
+from pytest_leakcheck.measure.retention import drop_finished, settle_log_buffers, survivors_of
 from pytest_leakcheck.measure.signals import Probes, given_back, growth
 from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
 from pytest_leakcheck.records import Late, Outcome, Phase, Reading, RepeatRecord
@@ -76,11 +76,9 @@ class Runs:
         before = self._probes.read(peak=False)
         self._boundary.collect()
         after = self._read_settled(base)
-        left = divide(
-            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
-        )
-        types, count = count_types(left.mine), len(left.mine)
-        del left
+        mine = survivors_of(item, self._boundary, self)
+        types, count = count_types(mine), len(mine)
+        del mine
         unseen = self._boundary.user_froze or self._boundary.user_unfroze
         return RepeatRecord(
             nodeid=name,
@@ -149,11 +147,7 @@ class Runs:
         # Threads that are on their way out hold what they run on: they end before the line.
         self._read_settled(base)
         self._boundary.collect()
-        left = divide(
-            self._boundary.survivors(), item, (), [self, self.__dict__, self._boundary.mark]
-        )
-        count = len(left.mine)
-        del left
+        count = len(survivors_of(item, self._boundary, self))
         self._boundary.collect_all()
         after = self._read_settled(base)
         return RepeatRecord(

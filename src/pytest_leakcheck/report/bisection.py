@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from pytest_leakcheck.bisect import Answer, Probe
-from pytest_leakcheck.report.text import growth_phrases, plural, shorten, visible
+from pytest_leakcheck.report.text import growth_phrases, listed, plural, shorten, visible
 from pytest_leakcheck.report.text import seconds as duration
 from pytest_leakcheck.report.trace import cause_sentence, known_sentence
 
@@ -91,7 +91,7 @@ def _listed(names: Sequence[str]) -> str:
     shown = [visible(name) for name in names[:_MOST_NAMES]]
     if len(names) > _MOST_NAMES:
         shown.append(f"{len(names) - _MOST_NAMES:,} more")
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return listed(shown)
 
 
 class ProgressLine:

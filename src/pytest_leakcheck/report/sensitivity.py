@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_leakcheck.judge.runs import settings_of
 from pytest_leakcheck.judge.suspects import sweep_floor
 from pytest_leakcheck.records import CalibrationRecord, JudgedRun
-from pytest_leakcheck.report.text import plural, size
+from pytest_leakcheck.report.text import listed, plural, size
 
 if TYPE_CHECKING:
     from pytest_leakcheck.journal import Run
@@ -32,7 +32,7 @@ def sensitivity_sentences(run: Run, judged: JudgedRun) -> list[str]:
         told = [words.format(size(seen[name])) for name, words in _KINDS if name in seen]
         sentences.append(
             f"{repeated:,} of {plural(len(measured), 'test')} were repeated; there a leak is seen "
-            f"from {_listed(told)} per run on (planted in this session and seen)."
+            f"from {listed(told, 'or') or 'no size'} per run on (planted in this session and seen)."
         )
         sentences += [
             f"Planted leaks of {words.format('any size that was tried')} were not seen: "
@@ -62,9 +62,3 @@ def smallest_seen(calibrations: list[CalibrationRecord]) -> tuple[dict[str, int]
             else:
                 seen[name] = max(value, seen.get(name, 0))
     return {name: value for name, value in seen.items() if name not in unseen}, unseen
-
-
-def _listed(parts: list[str]) -> str:
-    if len(parts) < 2:
-        return "".join(parts) or "no size"
-    return f"{', '.join(parts[:-1])} or {parts[-1]}"
