@@ -29,6 +29,7 @@ _sleep = time.sleep
 _get_profile, _set_profile = sys.getprofile, sys.setprofile
 _get_trace, _set_trace = sys.gettrace, sys.settrace
 _ident = threading.get_ident
+_new_lock = threading.Lock
 _current_frames = sys._current_frames  # noqa: SLF001 - there is no public one
 
 #: Watching is given up after so long: a test of millions of calls takes minutes under it.
@@ -36,6 +37,9 @@ _MOST_S = 20.0
 _MOST_FRAMES = 8
 #: Time is looked at on every so many events (a power of two less one).
 _CLOCK_MASK = 255
+
+#: A turn at the books is over in a fraction of this; in a forked child it may never come.
+_MOST_TURN_S = 5.0
 
 #: Grace for threads that are ending and descriptors that they still close.
 _PAUSES_S = (0.0, 0.002, 0.008, 0.032, 0.064)
@@ -88,6 +92,7 @@ class Watch:
         self._active: dict[int, list[tuple[int, str]]] = {}
         self._quiet: dict[str, bool] = {}
         self._machinery: dict[str, bool] = {}
+        self._turn = _new_lock()
         self._events = 0
         self._deadline = 0.0
         self._over = True
@@ -135,7 +140,11 @@ class Watch:
         for pause in _PAUSES_S:
             _sleep(pause)
             still = [
-                [number for number, opened in born.items() if now.get(number) == opened.identity]
+                [
+                    number
+                    for number, opened in list(born.items())
+                    if now.get(number) == opened.identity
+                ]
                 for born, now in zip(
                     self._opened, (table.entries() for table in self._tables), strict=True
                 )
@@ -168,12 +177,24 @@ class Watch:
     # --- events --------------------------------------------------------------------------------
 
     def _event(self, frame: FrameType, event: str, arg: Any) -> None:
+        self._in_turn(self._look, frame, event, arg)
+
+    def _in_turn(
+        self, look: Callable[[FrameType, str, Any], None], frame: FrameType, event: str, arg: Any
+    ) -> None:
+        """One thread at a time: what another had read before it waited would undo what is noted."""
         if self._over:
             return
+        if not self._turn.acquire(timeout=_MOST_TURN_S):
+            self._give_up("a thread that has vanished was writing down what it had seen")
+            return
         try:
-            self._look(frame, event, arg)
+            if not self._over:
+                look(frame, event, arg)
         except Exception as error:  # noqa: BLE001 - a profiler that raises would fail the test
             self._give_up(f"watching calls failed ({type(error).__name__}: {error})")
+        finally:
+            self._turn.release()
 
     def _give_up(self, why: str) -> None:
         self._over = True
@@ -211,19 +232,16 @@ class Watch:
                 return None
             if event == "line":
                 if line:
-                    self._at_line(frame, line)
+                    self._in_turn(self._at_line, frame, "line", line)
                 line = frame.f_lineno
             return local
 
         return local
 
-    def _at_line(self, frame: FrameType, line: int) -> None:
-        try:
-            self._compare(frame, "line", None, self._active.setdefault(_ident(), []), line)
-            if self._heap is not None:
-                self._in_use = self._heap() or 0
-        except Exception as error:  # noqa: BLE001 - a tracer that raises would fail the test
-            self._give_up(f"watching lines failed ({type(error).__name__}: {error})")
+    def _at_line(self, frame: FrameType, event: str, line: int) -> None:
+        self._compare(frame, event, None, self._active.setdefault(_ident(), []), line)
+        if self._heap is not None:
+            self._in_use = self._heap() or 0
 
     def _compare(
         self, frame: FrameType, event: str, arg: Any, active: list[tuple[int, str]], line: int

@@ -179,6 +179,42 @@ def test_a_thread_and_what_it_opens(kept: Kept) -> None:
 
 
 @linux
+def test_threads_that_open_at_once_lose_nothing(kept: Kept) -> None:
+    """What one has read is old when it gets to write, unless they take turns."""
+
+    def work() -> None:
+        kept.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(5))
+
+    def run() -> None:
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        found = [sum(left.signal == "fds" for left in watched(run).left()) for _ in range(12)]
+    finally:
+        sys.setswitchinterval(interval)
+    assert found == [10] * 12
+
+
+@linux
+def test_a_child_that_is_forked_in_a_turn_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that would end the turn is not there."""
+    monkeypatch.setattr(watching, "_MOST_TURN_S", 0.01)
+    watch = Watch(ROOT, None)
+    watch._turn.acquire()
+    done: list[int] = []
+    watch.run(lambda: done.append(abs(-1)))
+    assert done == [1]
+    assert watch.refused is not None
+    assert "vanished" in watch.refused
+
+
+@linux
 def test_a_child_process() -> None:
     """By the name of its command."""
     children: list[subprocess.Popen[bytes]] = []
