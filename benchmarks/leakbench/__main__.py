@@ -21,12 +21,13 @@ from pathlib import Path
 import msgspec
 
 from .cases import FAMILIES, QUICK, Case, SideName, load_cases
-from .environments import KEPT, Environments, UnmadeEnvironmentError
+from .environments import KEPT, ROOT, Environments, UnmadeEnvironmentError
 from .instances import CASE_FILE
 from .report import Row, faults, write_accuracy
 from .score import confusion, score
 from .tools import OURS, TOOLS, Answer, Job, Outcome, Tool, run_tool
 
+SIDES: tuple[SideName, ...] = ("leaks", "innocent")
 NEIGHBOURS = Path(__file__).with_name("test_neighbours.py")
 
 
@@ -44,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     runs = [
         (case, side, tool, seed)
         for case in cases
-        for side in ("leaks", "innocent")
-        if case.side(side) is not None
+        for side in SIDES
+        if side in (options.side or SIDES) and case.side(side) is not None
         for tool in tools
         for seed in range(options.seed, options.seed + (options.seeds if tool is OURS else 1))
     ]
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--only", nargs="+", metavar="NAME", help="these cases")
     add("--family", action="append", choices=FAMILIES, help="cases of this family")
+    add("--side", action="append", choices=SIDES, help="this side of the cases")
     add("--tool", action="append", choices=list(TOOLS), help="this tool (may be repeated)")
     add("--quick", action="store_true", help="a subset, by our tool alone")
     add("--seed", type=int, default=1, help="of the order of tests (%(default)s)")
@@ -93,6 +95,8 @@ class Bench:
         self._workers: int = options.workers
         self._loaded: bool = options.load
         self._again: bool = options.again
+        self._jobs: int = options.jobs
+        self._revision = _revision()
         self._store: Path = options.store
         self._here: bool = options.here
         self._environments = None if options.here else Environments(self._store / "environments")
@@ -112,6 +116,8 @@ class Bench:
             seed=seed,
             workers=self._workers,
             loaded=self._loaded,
+            jobs=self._jobs,
+            revision=self._revision,
             seconds=round(seconds, 2),
             answers=answers,
             failed=failed,
@@ -188,6 +194,13 @@ def _tell(bench: Bench, outcome: Outcome) -> bool:
         for line in faults(bench.row(outcome)):
             print(f"    {line}", flush=True)
     return True
+
+
+def _revision() -> str:
+    """The commit that is measured."""
+    words = ("git", "describe", "--always", "--exclude=*", "--dirty=+")
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 @contextmanager

@@ -108,6 +108,7 @@ def _head(rows: list[Row]) -> list[str]:
     families = ", ".join(f"{count} {family}" for family, count in sorted(by_family.items()))
     machine = f"{platform.system()}, {platform.machine()}, CPython {platform.python_version()}"
     versions = ", ".join(f"{name} {_version(name)}" for name in ("pytest", "memray", "psleak"))
+    revisions = _each(r.outcome.revision for r in plain(rows, OURS.name))
     return [
         "# Accuracy",
         "",
@@ -120,7 +121,15 @@ def _head(rows: list[Row]) -> list[str]:
         "nox -s leakbench",
         "```",
         "",
-        f"{machine}; {versions}. Every figure on this page is counted from that run.",
+        f"{machine}; {versions}. Every figure on this page is counted from the stored runs.",
+        "",
+        (
+            f"pytest-leakcheck ran on commit {revisions}. "
+            "The cases are public and its rules were worked on with many of them in view: false "
+            "accusations and misses that earlier passes showed were mended, and those passes are "
+            "not on this page. A zero below tells that what was known is mended, not that the next "
+            "suite will have none."
+        ),
         "",
         (
             "A *test* is right when it is accused exactly where it leaks. Each case's tests run "
@@ -408,10 +417,13 @@ def _conditions(rows: list[Row]) -> list[str]:
     lines = [
         "## Orders, workers, load",
         "",
-        "pytest-leakcheck alone. Each line is a pass over cases in a random order of tests.",
+        (
+            "pytest-leakcheck alone. Each line is a pass over cases in a random order of tests; "
+            "*runs at a time* shared the machine's cores."
+        ),
         "",
-        "| condition | cases | accused wrongly | missed |",
-        "|---|---:|---:|---:|",
+        "| condition | runs at a time | commit | sides of cases | accused wrongly | missed |",
+        "|---|---:|---|---:|---:|---:|",
     ]
     for (workers, seed, loaded), mine in sorted(groups.items()):
         if len({r.case.name for r in mine}) < 10:
@@ -419,10 +431,16 @@ def _conditions(rows: list[Row]) -> list[str]:
         c = confusion(tests_of(mine))
         words = f"-n {workers}, order {seed}" + (", another process busy" if loaded else "")
         lines.append(
-            f"| {words} | {len({r.case.name for r in mine})} | {c.false} of "
-            f"{c.false + c.cleared} | {c.missed} of {c.missed + c.found} |"
+            f"| {words} | {_each(str(r.outcome.jobs) for r in mine)} | "
+            f"{_each(r.outcome.revision for r in mine)} | {len(mine)} | "
+            f"{c.false} of {c.false + c.cleared} | {c.missed} of {c.missed + c.found} |"
         )
     return [*lines, ""]
+
+
+def _each(words: Iterable[str]) -> str:
+    """The different words, in order."""
+    return ", ".join(sorted({word or "unknown" for word in words}))
 
 
 def _suites_table(suites: list[Result]) -> list[str]:

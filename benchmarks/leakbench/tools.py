@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -51,6 +53,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seed: int = 0
     workers: int = 0
     loaded: bool = False
+    jobs: int = 1
+    """How many runs there were at a time on the machine."""
+    revision: str = ""
+    """The commit of this repository that the run was made on; with a ``+`` where files differed."""
     seconds: float = 0.0
     answers: list[Answer] = []
     failed: str = ""
@@ -139,6 +145,16 @@ def _environment(tool: Tool, job: Job, out: Path) -> dict[str, str]:
     }
 
 
+#: A tool may let a suite grow without end: beyond so much it gets a MemoryError, not the machine.
+_MOST_BYTES = 8 << 30
+
+
+def _limit_memory(pid: int) -> None:
+    if sys.platform == "linux":
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_DATA, (_MOST_BYTES, _MOST_BYTES))
+
+
 def _finish(command: Sequence[str], job: Job, env: dict[str, str]) -> tuple[int | None, str]:
     """Wait for a process and its children; all of them are ended where they take too long."""
     with (job.folder / "raw.txt").open("wb") as raw:
@@ -151,6 +167,7 @@ def _finish(command: Sequence[str], job: Job, env: dict[str, str]) -> tuple[int 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        _limit_memory(process.pid)
         status: int | None
         try:
             status = process.wait(job.timeout_s)

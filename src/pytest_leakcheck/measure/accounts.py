@@ -157,7 +157,7 @@ class Accounts:
         self._module_count = len(_modules)
         self._gc_was_on = _gc_enabled()
         self._journal.append(
-            StartRecord(nodeid=nodeid, at_s=self._probes.elapsed(), rss_bytes=self._probes.rss())
+            StartRecord(nodeid=nodeid, at_s=self._probes.elapsed(), rss_bytes=self._base.rss_bytes)
         )
         # What the running hook calls hold is old from here on, and none of the test's survivors.
         self._boundary.draw()
