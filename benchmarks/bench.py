@@ -16,11 +16,13 @@ import explain_cost
 import footprint
 import overhead
 import report_cost
+import sweep_profile
 from timing import RESULTS, Row, load
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 PARTS = {
     "overhead": (overhead.main, "What a test costs, beside other ways"),
+    "profile": (sweep_profile.main, "Where the sweep's own time goes"),
     "footprint": (footprint.main, "What the harness itself takes"),
     "explain": (explain_cost.main, "Saying who holds an object"),
     "report": (report_cost.main, "Reports and comparisons of many tests"),

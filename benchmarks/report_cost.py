@@ -7,10 +7,12 @@ python benchmarks/report_cost.py --quick      1,000 and 10,000
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import random
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from timing import Part, Row, exponent, machine, row_of, run_child, store
 
@@ -69,12 +71,65 @@ def leakcheck(folder: Path, *words: str) -> float:
     return cost.cpu_s
 
 
+#: Milliseconds from the navigation's start to the first paint and to the table's rows, and from a
+#: click on a column's head to the frame that shows the table sorted by it.
+_IN_THE_PAGE = """(async () => {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    await frame(); await frame();
+    const [paint] = performance.getEntriesByName("first-contentful-paint");
+    const [ready] = performance.getEntriesByName("ready");
+    const start = performance.now();
+    document.querySelectorAll(".vt-head button")[0].click();
+    await frame(); await frame();
+    return [paint?.startTime ?? null, ready.startTime, performance.now() - start];
+})()"""
+_SEEN = ("first paint", "table there", "table sorted by a click")
+
+
+def _browser_module() -> Any:
+    """The tests' own Chromium, which needs nothing installed beside it."""
+    path = Path(__file__).resolve().parents[1] / "tests" / "unit" / "report" / "browser.py"
+    spec = importlib.util.spec_from_file_location("browser", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["browser"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def paint_rows(pages: dict[str, Path], rounds: int = 5) -> list[Row]:
+    """How soon a page can be read in headless Chromium."""
+    module = _browser_module()
+    if module.CHROMIUM is None:
+        return [Row(name, "in Chromium", None, "ms", note="no Chromium here") for name in pages]
+    rows = []
+    with tempfile.TemporaryDirectory() as profile:
+        browser = module.Browser(Path(profile))
+        try:
+            for name, page in pages.items():
+                visits = [browser.visit(page.as_uri(), _IN_THE_PAGE) for _ in range(rounds)]
+                for what, times in zip(
+                    _SEEN, zip(*(v.result for v in visits), strict=True), strict=True
+                ):
+                    known = [time for time in times if time is not None]
+                    if known:
+                        rows.append(row_of(name, f"{what}, in Chromium", known, "ms"))
+        finally:
+            browser.close()
+    return rows
+
+
 def measure(sizes: list[int], *, quick: bool) -> Part:
     """All rows."""
     part = Part("report", "nox -s bench -- report" + (" --quick" if quick else ""))
     built, compared = [], []
+    pages: dict[str, Path] = {}
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
+        write_run(base / "first" / "run", 10, 0)
+        where = ("--root", str(base / "first"), "--out", str(base / "first.html"))
+        leakcheck(base, "report", "run", *where)  # the first one writes the bytecode
         for tests in sizes:
             root = base / str(tests)
             for seed, label in enumerate(("before", "after")):
@@ -84,10 +139,12 @@ def measure(sizes: list[int], *, quick: bool) -> Part:
             where = ("--root", str(root), "--out")
             built.append(leakcheck(base, "report", "before", *where, str(page)))
             part.rows.append(row_of(subject, "report", built[-1:], "CPU s"))
+            pages[subject] = page
             size = page.stat().st_size / 1e6
             part.rows.append(row_of(subject, "report", [size], "MB of HTML"))
             compared.append(leakcheck(base, "compare", "before", "after", *where, str(table)))
             part.rows.append(row_of(subject, "compare", compared[-1:], "CPU s"))
+        part.rows += paint_rows(pages)
     for way, costs in (("report", built), ("compare", compared)):
         law = exponent(sizes, costs)
         part.rows.append(Row("growth law, cost ~ tests ** b", way, law, "b"))

@@ -184,17 +184,22 @@ def intermittent(repeats: Repeats, limits: Thresholds) -> str:
 def _comes_back(
     repeats: Repeats, name: str, noise: float, share: float, limits: Thresholds
 ) -> bool:
-    """Whether the growth that came and went adds up over several runs together; where that was
-    not looked at, whether a good share of the repeats grew.
+    """Whether the growth that came and went adds up over the longest stretch of runs that was
+    measured; where there was none, whether a good share of the repeats grew.
 
     Objects cost blocks, which are counted over all of these runs.
     """
     seen = "blocks" if name == "survivors" else name
+    windows = _per_window(repeats, seen)
     total = None if repeats.net is None else getattr(repeats.net, seen)
-    if total is None or not repeats.net_runs:
+    if windows:
+        lasts = statistics.median(windows) - net_floor(repeats, seen)
+    elif total is not None and repeats.net_runs:
+        lasts = lasting(repeats, seen)
+    else:
         return share >= limits.intermittent_share
     floor = floor_of(repeats.null, seen)
     steady = without_imports(repeats.steady)
     mean = statistics.fmean((getattr(r.growth, seen) or 0) - floor for r in steady)
     # As in `adds_up`: what the runs together show has to be more than noise.
-    return lasting(repeats, seen) > max(noise, limits.net_share * mean)
+    return lasts > max(noise, limits.net_share * mean)

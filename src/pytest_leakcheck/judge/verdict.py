@@ -255,7 +255,11 @@ def _judge_less(
             f"{late.objects} objects wait for the cyclic collector after each run; nothing stays",
             slopes,
         )
-    return Judgement("settles", f"no growth in {runs} repeats", slopes)
+    calm = f"no growth in {runs} repeats"
+    if repeats.windows:
+        further = sum(window.number for window in repeats.windows)
+        calm = f"what grew on some of {runs} repeats does not add up over {further} further runs"
+    return Judgement("settles", calm, slopes)
 
 
 def _released(repeats: Repeats, signals: Sequence[str], limits: Thresholds) -> bool:

@@ -150,7 +150,8 @@ class Repeater:
             return found
         if not worth_explaining(found, settings.thresholds):
             if comes_and_goes(found, settings.thresholds, times=2):
-                return self._with_net(item, name, found, nextitem)
+                found = self._with_net(item, name, found, nextitem)
+                return replace(found, windows=self._endure(item, name, found, nextitem))
             self._evidence.look_at_garbage(item, name, steady, nextitem)
             return found
         return self._explain(item, name, found, nextitem, wide=wide)

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 HOME = Path(__file__).resolve().parents[3] / "benchmarks"
-NAMES = ("timing", "guard", "bench", "overhead", "footprint", "explain_cost", "report_cost")
+NAMES = (
+    *("timing", "guard", "bench", "overhead", "sweep_profile", "footprint", "explain_cost"),
+    "report_cost",
+)
 
 
 @pytest.fixture(name="modules")
@@ -100,3 +103,20 @@ def test_numbers_have_three_figures(
 ) -> None:
     """What is not known is a dash."""
     assert modules["bench"].number(value) == text
+
+
+def test_shares_are_of_the_sweeps_own_samples(modules: dict[str, Any]) -> None:
+    """Callees count once for each stack; what runs beside the sweep counts for the loop only."""
+    lines = [
+        (
+            "main (a.py:1);pytest_runtestloop (b.py:2);Sweep._end (pytest_leakcheck/c.py:3);"
+            "read (pytest_leakcheck/d.py:4);read (pytest_leakcheck/d.py:5) 3"
+        ),
+        "main (a.py:1);pytest_runtestloop (b.py:2);Sweep._begin (pytest_leakcheck/c.py:9) 1",
+        "main (a.py:1);pytest_runtestloop (b.py:2);test_a (t.py:1) 12",
+        "main (a.py:1);collect (b.py:7) 99",
+    ]
+    profile = modules["sweep_profile"]
+    of_loop, own = profile.shares(profile._read(lines))
+    assert of_loop == 0.25
+    assert own == {"Sweep._end": 0.75, "read": 0.75, "Sweep._begin": 0.25}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -867,3 +868,64 @@ def test_heap_about_the_noise_is_not_growth_that_comes_and_goes() -> None:
         **_CLOSED_CLIENT,
     )
     assert judge_repeats(found, LIMITS).verdict == "settles"
+
+
+#: What the empty test leaves beside these: 8 blocks on a repeat, 4 over 60 runs.
+_BESIDE: dict[str, Any] = {
+    "null": Growth(**QUIET | {"blocks": 8}),
+    "null_net": Growth(blocks=4, heap_bytes=0),
+    "null_net_runs": 60,
+}
+#: Members of a Flag are made when a combination is first asked for, until all are there.
+_FLAGS = [0, 1, 0, 1, 1, 1, 0, *[1] * 7, 0, *[1] * 9]
+#: A pool starts a thread when none is idle: twelve at most, one in eight runs.
+_POOL = [int(run in (5, 13, 21)) for run in range(24)]
+
+
+def test_a_longer_stretch_says_that_growth_on_some_repeats_has_ended() -> None:
+    """The readings of two innocents: the stretch before it was still full of first uses."""
+    flags = Repeats(
+        steady(survivors=_FLAGS, blocks=[9 + 3 * new for new in _FLAGS]),
+        net=Growth(blocks=110, heap_bytes=1088),
+        net_runs=60,
+        windows=[repeat("long", 100, blocks=6, survivors=1, heap_bytes=0) for _ in range(10)],
+        kept=1,
+        **_BESIDE,
+    )
+    pool = Repeats(
+        steady(
+            survivors=[23 * new for new in _POOL],
+            blocks=[8 + 44 * new for new in _POOL],
+            threads=_POOL,
+            heap_bytes=[4272 * new for new in _POOL],
+        ),
+        net=Growth(blocks=229, heap_bytes=31056, threads=7),
+        net_runs=60,
+        windows=[
+            repeat("long", 27, blocks=4 + 40 * new, heap_bytes=4272 * new, threads=new)
+            for new in (1, 0, 0, 0)
+        ],
+        **_BESIDE,
+    )
+    for found in (flags, pool):
+        told = judge_repeats(found, LIMITS)
+        assert told.verdict == "settles"
+        assert "does not add up over" in told.reason
+        assert judge_repeats(replace(found, windows=[]), LIMITS).verdict == "unconfirmed"
+
+
+@pytest.mark.parametrize("every", [2, 5, 10])
+def test_a_leak_on_some_runs_goes_on_in_a_longer_stretch(every: int) -> None:
+    """It stays unconfirmed, however long one looks."""
+    leaks = [int(run % every == 0) for run in range(24)]
+    found = Repeats(
+        steady(survivors=leaks, blocks=[8 + 3 * leak for leak in leaks]),
+        net=Growth(blocks=4 + 3 * (60 // every), heap_bytes=0),
+        net_runs=60,
+        windows=[
+            repeat("long", 100, blocks=4 + 3 * (100 // every), survivors=100 // every)
+            for _ in range(4)
+        ],
+        **_BESIDE,
+    )
+    assert judge_repeats(found, LIMITS).verdict == "unconfirmed"

@@ -280,6 +280,7 @@
     table.refresh();
     fromHash();
     document.documentElement.dataset.ready = "yes";
+    performance.mark("ready");
   };
   addEventListener("hashchange", fromHash);
   const idle = window.requestIdleCallback || ((run) => setTimeout(run, 1));
