@@ -61,8 +61,8 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def document(folder: Path = RESULTS) -> str:
-    """docs/performance.md, from the stored results."""
+def document(folder: Path = RESULTS, plots: Path | None = None) -> str:
+    """docs/performance.md, from the stored results; with its plots in a folder, where asked."""
     text = [_HEAD]
     for name, (_, title) in PARTS.items():
         path = folder / f"{name}.json"
@@ -72,7 +72,41 @@ def document(folder: Path = RESULTS) -> str:
         known = ", ".join(f"{k} {v}" for k, v in data["versions"].items())
         text.append(f"## {title}\n\n`{data['command']}`: {data['machine']}; {known}.\n")
         text.append(table(rows) + "\n")
+        if plots is not None and plot_ways(rows, plots / f"{name}.svg"):
+            text.append(f"![what each way adds to a test]({plots.name}/{name}.svg)\n")
     return "\n".join(text)
+
+
+def plot_ways(rows: list[Row], path: Path) -> bool:
+    """What each way adds to one trivial test, as bars on a logarithmic scale; one group a heap."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "bench", "font.size": 9, "svg.fonttype": "none"})
+    import matplotlib.pyplot as plt
+
+    added = [row for row in rows if row.unit == "ms added" and row.value is not None]
+    ways = list(dict.fromkeys(row.way for row in added))
+    subjects = list(dict.fromkeys(row.subject for row in added))
+    if not ways:
+        return False
+    figure, axes = plt.subplots(figsize=(7.5, 0.55 + 0.45 * len(ways)))
+    height = 0.8 / len(subjects)
+    for at, subject in enumerate(subjects):
+        known = {row.way: row.value for row in added if row.subject == subject}
+        # A way may cost less than the noise; a bar on this scale needs a value above none.
+        values = [max(known.get(way) or 0.0, 0.001) for way in ways]
+        places = [place + height * at for place in range(len(ways))]
+        axes.barh(places, values, height, label=subject.partition(", ")[2])
+    axes.set_xscale("log")
+    axes.set_yticks([place + height * (len(subjects) - 1) / 2 for place in range(len(ways))], ways)
+    axes.invert_yaxis()
+    axes.set_xlabel("milliseconds of CPU added to one test that does nothing")
+    axes.legend(fontsize=7)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+    return True
 
 
 def main() -> int:
@@ -89,7 +123,7 @@ def main() -> int:
         for name in options.parts or PARTS:
             print(f"== {name}", flush=True)
             PARTS[name][0]([*(["--quick"] if options.quick else []), *words])
-    DOCUMENT.write_text(document())
+    DOCUMENT.write_text(document(plots=DOCUMENT.with_suffix("")))
     print(f"tables: {DOCUMENT.name}")
     return 0
 

@@ -43,6 +43,10 @@ class CallNames:
         self._noted: dict[tuple[str, int, str], str] = {}
         self._libraries: dict[str, str] = {}
 
+    def __len__(self) -> int:
+        """How many calls were noted."""
+        return len(self._noted)
+
     def name(self, function: Any) -> str:
         """``posix.pipe``, ``hiredis.Reader.gets``; empty for what is no plain compiled function."""
         return qualified(function)[1]

@@ -205,6 +205,11 @@ class Evidence:
             if watch.refused is not None:
                 self._write(EventRecord(slug="not-watched", sentence=watch.refused, nodeid=name))
                 return Told()
+            if watch.heap_refused is not None:
+                self._write(
+                    EventRecord(slug="heap-not-watched", sentence=watch.heap_refused, nodeid=name)
+                )
+                probe = None
         resources = agree(name, [left for _, left in watches])
         record = told_by(name, [watch for watch, _ in watches], self._root, python)
         for resource in resources:

@@ -107,6 +107,8 @@ def told_by(nodeid: str, watches: Sequence[Watch], root: str, python: list[Site]
     for watch in watches:
         calls.update(dict.fromkeys(watch.calls()))
         heap.update(watch.heap())
+    if any(watch.heap_refused for watch in watches):
+        heap.clear()  # of the other runs alone it would look like less
     sites = [
         Site(
             file=file,

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -35,6 +35,8 @@ _current_frames = sys._current_frames  # noqa: SLF001 - there is no public one
 #: Watching is given up after so long: a test of millions of calls takes minutes under it.
 _MOST_S = 20.0
 _MOST_FRAMES = 8
+#: malloc's books take milliseconds to sum up in a fragmented heap: so long is spent on it in a run.
+_MOST_HEAP_S = 2.0
 #: Time is looked at on every so many events (a power of two less one).
 _CLOCK_MASK = 255
 
@@ -87,6 +89,8 @@ class Watch:
         self._known: list[set[int]] = []
         self._opened: list[dict[int, _Opened]] = []
         self._in_use = 0
+        self._heap_s = 0.0
+        self._deepest = 0
         self._net: dict[tuple[str, int, str], int] = defaultdict(int)
         self._names = CallNames(root)
         self._active: dict[int, list[tuple[int, str]]] = {}
@@ -97,6 +101,8 @@ class Watch:
         self._deadline = 0.0
         self._over = True
         self.refused: str | None = None
+        self.heap_refused: str | None = None
+        """Why the C heap was not told apart, where it was asked for and the calls were watched."""
 
     # --- begin and end -------------------------------------------------------------------------
 
@@ -117,7 +123,7 @@ class Watch:
         threading.setprofile(mine)
         if traces:
             _set_trace(tracer)
-        self._in_use = self._heap() or 0 if self._heap is not None else 0
+        self._in_use = self._read_heap()
         _set_profile(mine)
         try:
             call()
@@ -201,7 +207,35 @@ class Watch:
         self.refused = why
         self._net.clear()
 
+    def _read_heap(self) -> int:
+        """The C heap in use; 0 where it is not of interest, or was given up."""
+        if self._heap is None:
+            return 0
+        start = _clock()
+        in_use = self._heap() or 0
+        self._heap_s += _clock() - start
+        if self._heap_s > _MOST_HEAP_S:
+            self._heap = None
+            self._net.clear()
+            self.heap_refused = (
+                f"reading the C heap around each call takes longer than {_MOST_HEAP_S:g} s: it "
+                "was not told which call takes native memory"
+            )
+        return in_use
+
+    def _noted(self) -> int:
+        """Grows whenever these books do, whose own memory is nobody's growth."""
+        books: tuple[Sized, ...] = (
+            self._net,
+            self._active,
+            self._quiet,
+            self._machinery,
+            *self._opened,
+        )
+        return sum(map(len, books)) + len(self._names) + self._deepest
+
     def _look(self, frame: FrameType, event: str, arg: Any) -> None:
+        noted = self._noted() if self._heap is not None else 0
         active = self._active.setdefault(_ident(), [])
         self._compare(frame, event, arg, active, 0)
         if event == "c_call":
@@ -217,8 +251,9 @@ class Watch:
         else:
             while active and active.pop() is _PYTHON:
                 pass
-        if self._heap is not None:
-            self._in_use = self._heap() or 0
+        self._deepest = max(self._deepest, len(active))
+        if self._heap is not None and self._noted() != noted:
+            self._in_use = self._read_heap()
 
     def _trace(self, frame: FrameType, event: str, arg: Any) -> Any:  # noqa: ARG002
         """Lines of the user's and the libraries' functions; of no others."""
@@ -239,15 +274,17 @@ class Watch:
         return local
 
     def _at_line(self, frame: FrameType, event: str, line: int) -> None:
+        noted = self._noted() if self._heap is not None else 0
         self._compare(frame, event, None, self._active.setdefault(_ident(), []), line)
-        if self._heap is not None:
-            self._in_use = self._heap() or 0
+        if self._heap is not None and self._noted() != noted:
+            self._in_use = self._read_heap()
 
     def _compare(
         self, frame: FrameType, event: str, arg: Any, active: list[tuple[int, str]], line: int
     ) -> None:
         """Charge what has changed since the last event to the code that ran in between."""
-        grown = (self._heap() or 0) - self._in_use if self._heap is not None else 0
+        before, self._in_use = self._in_use, self._read_heap()
+        grown = self._in_use - before if self._heap is not None else 0
         self._events += 1
         if not self._events & _CLOCK_MASK and _clock() > self._deadline:
             self._give_up(f"the test makes more calls than can be watched in {_MOST_S:g} s")

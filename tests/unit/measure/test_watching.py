@@ -386,6 +386,37 @@ def test_the_function_that_takes_c_heap() -> None:
     assert name == "posix.urandom"
 
 
+@linux
+def test_a_heap_that_is_slow_to_read_is_given_up(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls and what stays open are told all the same."""
+    monkeypatch.setattr(watching, "_MOST_HEAP_S", 0.0)
+
+    def run() -> None:
+        kept.append(os.open(os.devnull, os.O_RDONLY))
+        kept.append(io.BytesIO(os.urandom(80_000)))
+
+    watch = watched(run, heap=True)
+    assert watch.refused is None
+    assert watch.heap() == {}
+    assert watch.heap_refused is not None
+    assert "takes longer than 0 s" in watch.heap_refused
+    assert [left.signal for left in watch.left()] == ["fds"]
+    whole = watched(lambda: kept.append(io.BytesIO(os.urandom(80_000))))
+    assert told_by("t", [watch, whole], ROOT, []).heap == []
+
+
+@linux
+def test_what_the_watch_itself_notes_is_nobodys_heap() -> None:
+    """Hundreds of places are noted, each for the first time."""
+    lines = "".join(f"    x = len(a)  # {n}\n" for n in range(600))
+    space: dict[str, Callable[[], None]] = {}
+    exec(compile(f"def run(a=()):\n{lines}", "places.py", "exec"), space)  # noqa: S102
+    heap = watched(space["run"], heap=True).heap()
+    assert sum(map(abs, heap.values())) < 2000
+
+
 def test_calls_of_extensions_are_noted() -> None:
     """With their shared object; the standard library's are not."""
     import msgspec
