@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Collection
 
 from pytest_leakcheck.judge.repeats import (
     LARGEST_BLOCK,
@@ -157,15 +158,18 @@ def comes_and_goes(repeats: Repeats, limits: Thresholds, times: int = 1) -> bool
     return False
 
 
-def intermittent(repeats: Repeats, limits: Thresholds) -> str:
+def intermittent(repeats: Repeats, limits: Thresholds, excused: Collection[str] = ()) -> str:
     """What grew on some repeats and not on others, in words; empty where nothing did.
 
     Runs that import modules for the first time are left out. Growth must come back and not be
     given back, and where several runs were measured together it must add up there as well.
+
+    Args:
+        excused: signals whose growth is known to be no leak.
     """
     steady = without_imports(repeats.steady)
     for name, noise in noises(limits).items():
-        if name == "blocks":
+        if name == "blocks" or name in excused:
             continue
         floor = floor_of(repeats.null, name)
         deltas = [(getattr(r.growth, name) or 0) - floor for r in steady]

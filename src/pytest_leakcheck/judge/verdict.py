@@ -120,8 +120,12 @@ def _times(repeats: Repeats, signals: Sequence[str]) -> int:
     return max(times)
 
 
+#: What a cause that is excused explains; descriptors, threads and children are held by others.
+_HELD = ("survivors", "heap_bytes")
+
+
 def _excuse(repeats: Repeats, limits: Thresholds) -> str:
-    """Why growth on every repeat is no leak after all; empty where it is one."""
+    """Why growth is no leak after all; empty where it is one."""
     causes = repeats.causes
     if not causes:
         return ""
@@ -245,7 +249,8 @@ def _judge_less(
     if grows_always(repeats.steady, repeats.null, "survivors", 0.0):
         count = slopes["survivors"].per_run
         return Judgement("settles", f"{count:,.0f} objects are replaced on each run", slopes)
-    now_and_then = intermittent(repeats, limits)
+    excuse = _excuse(repeats, limits)
+    now_and_then = intermittent(repeats, limits, _HELD if excuse else ())
     if now_and_then:
         return Judgement("unconfirmed", now_and_then, slopes)
     late = median_late(repeats.steady)
@@ -256,7 +261,9 @@ def _judge_less(
             slopes,
         )
     calm = f"no growth in {runs} repeats"
-    if repeats.windows:
+    if excuse and intermittent(repeats, limits):
+        calm = excuse
+    elif repeats.windows:
         further = sum(window.number for window in repeats.windows)
         calm = f"what grew on some of {runs} repeats does not add up over {further} further runs"
     return Judgement("settles", calm, slopes)

@@ -914,6 +914,28 @@ def test_a_longer_stretch_says_that_growth_on_some_repeats_has_ended() -> None:
         assert judge_repeats(replace(found, windows=[]), LIMITS).verdict == "unconfirmed"
 
 
+def test_a_cache_that_gains_on_most_runs_is_as_innocent_as_on_all() -> None:
+    """A port's number came back once, so one repeat of twelve added no entry."""
+    gains = [*[1] * 5, 0, *[1] * 6]
+    cache = msgspec.structs.replace(cause("cache of urlsplit[*]"), bounded=True)
+    found = Repeats(
+        steady(survivors=gains, blocks=[9 + 10 * new for new in gains]),
+        causes=[cache],
+        kept=1,
+        net=Growth(blocks=47, heap_bytes=0),
+        net_runs=6,
+        **_BESIDE,
+    )
+    told = judge_repeats(found, LIMITS)
+    assert (told.verdict, told.reason) == (
+        "settles",
+        "it fills a cache that has a limit: cache of urlsplit[*]",
+    )
+    assert judge_repeats(replace(found, causes=[cause("app.X")]), LIMITS).verdict == "unconfirmed"
+    descriptors = replace(found, steady=steady(survivors=gains, fds=gains))
+    assert judge_repeats(descriptors, LIMITS).reason.startswith("file descriptors grew on 11 of 12")
+
+
 @pytest.mark.parametrize("every", [2, 5, 10])
 def test_a_leak_on_some_runs_goes_on_in_a_longer_stretch(every: int) -> None:
     """It stays unconfirmed, however long one looks."""
