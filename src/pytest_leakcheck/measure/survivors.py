@@ -109,9 +109,11 @@ class Boundary:
         self._own = True
         listed, self._listed = self._listed, False
         if listed:
-            # The test's garbage was frozen with the rest when it listed the heap.
+            # The test's garbage was frozen with the rest when it listed the heap. Each pass is
+            # over all of it then: what finalizers make waits for the next one.
             self._remember(_get_objects())
             _unfreeze()
+            most = 1
         try:
             found = total = _collect()
             while found and most > 1:
