@@ -61,6 +61,7 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+# A "remark" in a results file, by whoever ran it, stands above its table: what else went on.
 def document(folder: Path = RESULTS, plots: Path | None = None) -> str:
     """docs/performance.md, from the stored results; with its plots in a folder, where asked."""
     text = [_HEAD]
@@ -71,6 +72,8 @@ def document(folder: Path = RESULTS, plots: Path | None = None) -> str:
         data, rows = load(path)
         known = ", ".join(f"{k} {v}" for k, v in data["versions"].items())
         text.append(f"## {title}\n\n`{data['command']}`: {data['machine']}; {known}.\n")
+        if remark := data.get("remark"):
+            text.append(f"{remark}\n")
         text.append(table(rows) + "\n")
         if plots is not None and plot_ways(rows, plots / f"{name}.svg"):
             text.append(f"![what each way adds to a test]({plots.name}/{name}.svg)\n")

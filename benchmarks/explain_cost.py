@@ -15,7 +15,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from timing import Part, Row, exponent, machine, row_of, run_child, store
+from timing import Part, Row, command_of, exponent, machine, row_of, run_child, store
 
 #: Builds the heap and the leak; prints seconds, bytes of peak beyond the heap, and the answer.
 _CHILD = """
@@ -111,7 +111,7 @@ def ask(tool: str, shape: str, causes: int, objects: int) -> tuple[float, int, s
 
 def measure(heaps: list[float], *, quick: bool) -> Part:
     """All rows."""
-    part = Part("explain", "nox -s bench -- explain" + (" --quick" if quick else ""))
+    part = Part("explain")
     tools = [tool for tool, (module, _) in _TOOLS.items() if find_spec(module)]
     seconds: dict[str, list[float]] = {tool: [] for tool in tools}
     for size in heaps:
@@ -152,6 +152,7 @@ def main(words: list[str] | None = None) -> Part:
     line = machine()
     sizes = options.heaps or ("0.1" if options.quick else "0.1,1")
     part = measure([float(word) for word in sizes.split(",")], quick=options.quick)
+    part.command = command_of("explain", words)
     store(part, line)
     for row in part.rows:
         print(f"{row.subject}: {row.way}: {row.value} {row.unit} {row.note}")

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from overhead import OURS, PLAIN, Way, trivial
-from timing import Part, Row, machine, pytest_command, row_of, run_child, store
+from timing import Part, Row, command_of, machine, pytest_command, row_of, run_child, store
 
 #: Prints CPU milliseconds, Python blocks, gc objects and RSS that an import adds.
 _IMPORT = """
@@ -89,7 +89,7 @@ def growth_rows(subject: str, tests: int, rounds: int, *words: str) -> list[Row]
 
 def measure(*, quick: bool) -> Part:
     """All rows."""
-    part = Part("footprint", "nox -s bench -- footprint" + (" --quick" if quick else ""))
+    part = Part("footprint")
     part.rows += import_rows(5 if quick else 11)
     tests = 2_000 if quick else 10_000
     part.rows += growth_rows(f"{tests:,} empty tests", tests, 1 if quick else 2)
@@ -106,6 +106,7 @@ def main(words: list[str] | None = None) -> Part:
     options = parser.parse_args(words)
     line = machine()
     part = measure(quick=options.quick)
+    part.command = command_of("footprint", words)
     store(part, line)
     for row in part.rows:
         print(f"{row.subject}: {row.way}: {row.value:,.2f} {row.unit}")

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from timing import Cost, Part, Row, machine, pytest_command, row_of, run_child, store
+from timing import Cost, Part, Row, command_of, machine, pytest_command, row_of, run_child, store
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECT = ROOT / "benchmarks" / "rag_project"
@@ -244,7 +244,7 @@ def compare_rivals(base: Path, objects: int, rounds: int) -> list[Row]:
 
 def measure(*, quick: bool, rounds: int, heaps: list[int], subject: bool) -> Part:
     """All rows."""
-    part = Part("overhead", "nox -s bench -- overhead" + (" --quick" if quick else ""))
+    part = Part("overhead")
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
         suites = [trivial(base, 2000), *([] if quick else [allocating(base)])]
@@ -285,6 +285,7 @@ def main(words: list[str] | None = None) -> Part:
     heaps = [int(float(word) * 1_000_000) for word in options.heaps.split(",")]
     rounds = options.rounds or (2 if options.quick else 3)
     part = measure(quick=options.quick, rounds=rounds, heaps=heaps, subject=options.subject)
+    part.command = command_of("overhead", words)
     store(part, line)
     return part
 

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from timing import Part, Row, exponent, machine, row_of, run_child, store
+from timing import Part, Row, command_of, exponent, machine, row_of, run_child, store
 
 from pytest_leakcheck.journal import Journal, write_info
 from pytest_leakcheck.measure.environment import describe_run
@@ -122,7 +122,7 @@ def paint_rows(pages: dict[str, Path], rounds: int = 5) -> list[Row]:
 
 def measure(sizes: list[int], *, quick: bool) -> Part:
     """All rows."""
-    part = Part("report", "nox -s bench -- report" + (" --quick" if quick else ""))
+    part = Part("report")
     built, compared = [], []
     pages: dict[str, Path] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -159,6 +159,7 @@ def main(words: list[str] | None = None) -> Part:
     line = machine()
     sizes = [1_000, 10_000] if options.quick else [1_000, 10_000, 100_000]
     part = measure(sizes, quick=options.quick)
+    part.command = command_of("report", words)
     store(part, line)
     for row in part.rows:
         print(f"{row.subject}: {row.way}: {row.value} {row.unit}")

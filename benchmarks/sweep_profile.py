@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from overhead import SWEEP, millions, trivial
-from timing import Part, Row, machine, pytest_command, row_of, run_child, store
+from timing import Part, Row, command_of, machine, pytest_command, row_of, run_child, store
 
 _LOOP, _OURS = "pytest_runtestloop", "pytest_leakcheck"
 #: The hook calls of one test, in which the sweep does all its work.
@@ -93,11 +93,12 @@ def main(words: list[str] | None = None) -> Part:
     tests, objects = (1_000, 0) if options.quick else (4_000, 1_000_000)
     subject = f"{tests:,} trivial tests, {millions(objects)}"
     line = machine()
-    part = Part("profile", "nox -s bench -- profile" + (" --quick" if options.quick else ""))
+    part = Part("profile")
     try:
         part.rows = rows_of(sampled(tests, objects), subject)
     except RuntimeError as error:
         part.rows = [Row(subject, "samples of py-spy", None, "%", note=str(error))]
+    part.command = command_of("profile", words)
     store(part, line)
     for row in part.rows:
         print(f"{row.way}: {row.value} {row.unit} {row.note}")

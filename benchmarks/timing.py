@@ -53,8 +53,13 @@ class Part:
     """The results of one part of the benchmarks."""
 
     name: str
-    command: str
+    command: str = ""
     rows: list[Row] = field(default_factory=list)
+
+
+def command_of(part: str, words: Sequence[str] | None) -> str:
+    """The command that makes a part's rows, with the options that were given."""
+    return " ".join(("nox -s bench --", part, *(sys.argv[1:] if words is None else words)))
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
