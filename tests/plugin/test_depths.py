@@ -216,7 +216,7 @@ FAILING = {
     "target",
     [
         "signals.Probes.read",
-        "signals.Probes.rss",
+        "signals.Probes.elapsed",
         "survivors.Boundary.survivors",
         "survivors.Boundary.draw",
         "survivors.Boundary.start",

@@ -15,6 +15,7 @@ from pytest_leakcheck.errors import RunError, UsageError
 from pytest_leakcheck.journal import Run
 from pytest_leakcheck.probing import Prober, find_place, find_root, usable_arguments
 from pytest_leakcheck.records import Growth, Reading, TestRecord
+from pytest_leakcheck.watch import with_exact_heap
 
 
 def run_of(folder: Path, **order: list[str]) -> Run:
@@ -119,3 +120,23 @@ def test_the_group_behind_a_name_is_xdists_own(tmp_path: Path, dist: str, asked:
     place = find_place(run, "t.py::t[a@b]@one", None)
     prober = Prober(Run(folder=tmp_path, info=info), place, tmp_path, 60.0, {})
     assert prober._plain(place.nodeid) == asked
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("", "glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1"),
+        (
+            "glibc.malloc.arena_max=4",
+            "glibc.malloc.arena_max=4:glibc.malloc.tcache_count=0",
+        ),
+        (
+            "glibc.malloc.tcache_count=2:glibc.malloc.arena_max=4",
+            "glibc.malloc.tcache_count=2:glibc.malloc.arena_max=4",
+        ),
+    ],
+)
+def test_what_the_user_tells_malloc_stays(told: str, expected: str) -> None:
+    """The rest is added; nothing else changes."""
+    given = {"A": "b"} | ({"GLIBC_TUNABLES": told} if told else {})
+    assert with_exact_heap(given) == {"A": "b", "GLIBC_TUNABLES": expected}
