@@ -61,9 +61,11 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-# A "remark" in a results file, by whoever ran it, stands above its table: what else went on.
 def document(folder: Path = RESULTS, plots: Path | None = None) -> str:
-    """docs/performance.md, from the stored results; with its plots in a folder, where asked."""
+    """docs/performance.md, from the stored results; with its plots in a folder, where asked.
+
+    A "remark" in a results file, by whoever ran it, stands above its table: what else went on.
+    """
     text = [_HEAD]
     for name, (_, title) in PARTS.items():
         path = folder / f"{name}.json"
@@ -82,17 +84,17 @@ def document(folder: Path = RESULTS, plots: Path | None = None) -> str:
 
 def plot_ways(rows: list[Row], path: Path) -> bool:
     """What each way adds to one trivial test, as bars on a logarithmic scale; one group a heap."""
+    added = [row for row in rows if row.unit == "ms added" and row.value is not None]
+    ways = list(dict.fromkeys(row.way for row in added))
+    subjects = list(dict.fromkeys(row.subject for row in added))
+    if not ways:
+        return False
     import matplotlib as mpl
 
     mpl.use("svg")
     mpl.rcParams.update({"svg.hashsalt": "bench", "font.size": 9, "svg.fonttype": "none"})
     import matplotlib.pyplot as plt
 
-    added = [row for row in rows if row.unit == "ms added" and row.value is not None]
-    ways = list(dict.fromkeys(row.way for row in added))
-    subjects = list(dict.fromkeys(row.subject for row in added))
-    if not ways:
-        return False
     figure, axes = plt.subplots(figsize=(7.5, 0.55 + 0.45 * len(ways)))
     height = 0.8 / len(subjects)
     for at, subject in enumerate(subjects):

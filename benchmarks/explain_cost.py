@@ -15,7 +15,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from timing import Part, Row, command_of, exponent, machine, row_of, run_child, store
+from timing import Part, Row, exponent, keep, machine, row_of, run_child, tell
 
 #: Builds the heap and the leak; prints seconds, bytes of peak beyond the heap, and the answer.
 _CHILD = """
@@ -152,10 +152,8 @@ def main(words: list[str] | None = None) -> Part:
     line = machine()
     sizes = options.heaps or ("0.1" if options.quick else "0.1,1")
     part = measure([float(word) for word in sizes.split(",")], quick=options.quick)
-    part.command = command_of("explain", words)
-    store(part, line)
-    for row in part.rows:
-        print(f"{row.subject}: {row.way}: {row.value} {row.unit} {row.note}")
+    keep(part, line, words)
+    tell(part.rows)
     return part
 
 

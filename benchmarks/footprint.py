@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from overhead import OURS, PLAIN, Way, trivial
-from timing import Part, Row, command_of, machine, pytest_command, row_of, run_child, store
+from timing import Part, Row, keep, machine, pytest_command, row_of, run_child, tell
 
 #: Prints CPU milliseconds, Python blocks, gc objects and RSS that an import adds.
 _IMPORT = """
@@ -106,10 +106,8 @@ def main(words: list[str] | None = None) -> Part:
     options = parser.parse_args(words)
     line = machine()
     part = measure(quick=options.quick)
-    part.command = command_of("footprint", words)
-    store(part, line)
-    for row in part.rows:
-        print(f"{row.subject}: {row.way}: {row.value:,.2f} {row.unit}")
+    keep(part, line, words)
+    tell(part.rows)
     return part
 
 

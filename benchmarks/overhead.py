@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from timing import Cost, Part, Row, command_of, machine, pytest_command, row_of, run_child, store
+from timing import Cost, Part, Row, keep, machine, pytest_command, row_of, run_child, tell
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECT = ROOT / "benchmarks" / "rag_project"
@@ -167,17 +167,15 @@ def compare_suite(suite: Suite, objects: int, rounds: int) -> list[Row]:
     """Plain pytest against the sweep on one suite."""
     cpu: dict[str, list[float]] = {PLAIN.name: [], OURS.name: []}
     last: dict[str, str] = {}
+    subject = f"{suite.name}, {millions(objects)}"
     for _ in range(rounds):
         for way in (PLAIN, OURS):
             cost = run_way(suite, way, objects)
             if cost.status not in (0, 1):  # tests may fail, both ways; the run has to take place
                 note = f"does not run: {_outcome(cost)}"
-                return [
-                    Row(f"{suite.name}, {millions(objects)}", way.name, None, "CPU s", note=note)
-                ]
+                return [Row(subject, way.name, None, "CPU s", note=note)]
             cpu[way.name].append(cost.cpu_s)
             last[way.name] = _outcome(cost)
-    subject = f"{suite.name}, {millions(objects)}"
     same = last[PLAIN.name] == last[OURS.name]
     note = last[OURS.name] if same else f"differs: {last[PLAIN.name]} / {last[OURS.name]}"
     return [
@@ -253,19 +251,14 @@ def measure(*, quick: bool, rounds: int, heaps: list[int], subject: bool) -> Par
             state, words = {"RAG_STATE": "after"}, ("-p", "anyio.pytest_plugin")
             suites.append(Suite("the retrieval project, 2,111 tests", SUBJECT, words, state))
         for objects in heaps:
-            part.rows += compare_rivals(base, objects, rounds)
-            _show(part.rows)
+            rows = compare_rivals(base, objects, rounds)
+            tell(rows)
+            part.rows += rows
             for suite in suites:
-                part.rows += compare_suite(suite, objects, rounds)
-                _show(part.rows[-1:])
+                rows = compare_suite(suite, objects, rounds)
+                tell(rows)
+                part.rows += rows
     return part
-
-
-def _show(rows: list[Row]) -> None:
-    for row in rows:
-        ratio = "" if row.ratio is None else f"ratio {row.ratio:.3f}"
-        value = "-" if row.value is None else f"{row.value:.3f}"
-        print(f"{row.subject}: {row.way}: {value} {row.unit} {ratio} {row.note}", flush=True)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -285,8 +278,7 @@ def main(words: list[str] | None = None) -> Part:
     heaps = [int(float(word) * 1_000_000) for word in options.heaps.split(",")]
     rounds = options.rounds or (2 if options.quick else 3)
     part = measure(quick=options.quick, rounds=rounds, heaps=heaps, subject=options.subject)
-    part.command = command_of("overhead", words)
-    store(part, line)
+    keep(part, line, words)
     return part
 
 

@@ -7,14 +7,12 @@ python benchmarks/report_cost.py --quick      1,000 and 10,000
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import random
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from timing import Part, Row, command_of, exponent, machine, row_of, run_child, store
+from timing import Part, Row, exponent, keep, machine, row_of, run_child, tell
 
 from pytest_leakcheck.journal import Journal, write_info
 from pytest_leakcheck.measure.environment import describe_run
@@ -86,33 +84,22 @@ _IN_THE_PAGE = """(async () => {
 _SEEN = ("first paint", "table there", "table sorted by a click")
 
 
-def _browser_module() -> Any:
-    """The tests' own Chromium, which needs nothing installed beside it."""
-    path = Path(__file__).resolve().parents[1] / "tests" / "unit" / "report" / "browser.py"
-    spec = importlib.util.spec_from_file_location("browser", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["browser"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def paint_rows(pages: dict[str, Path], rounds: int = 5) -> list[Row]:
     """How soon a page can be read in headless Chromium."""
-    module = _browser_module()
-    if module.CHROMIUM is None:
+    # The tests' own Chromium, which needs nothing installed beside it.
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "unit" / "report"))
+    from browser import CHROMIUM, Browser
+
+    if CHROMIUM is None:
         return [Row(name, "in Chromium", None, "ms", note="no Chromium here") for name in pages]
     rows = []
     with tempfile.TemporaryDirectory() as profile:
-        browser = module.Browser(Path(profile))
+        browser = Browser(Path(profile))
         try:
             for name, page in pages.items():
-                visits = [browser.visit(page.as_uri(), _IN_THE_PAGE) for _ in range(rounds)]
-                for what, times in zip(
-                    _SEEN, zip(*(v.result for v in visits), strict=True), strict=True
-                ):
-                    known = [time for time in times if time is not None]
+                seen = [browser.visit(page.as_uri(), _IN_THE_PAGE).result for _ in range(rounds)]
+                for at, what in enumerate(_SEEN):
+                    known = [times[at] for times in seen if times[at] is not None]
                     if known:
                         rows.append(row_of(name, f"{what}, in Chromium", known, "ms"))
         finally:
@@ -120,7 +107,7 @@ def paint_rows(pages: dict[str, Path], rounds: int = 5) -> list[Row]:
     return rows
 
 
-def measure(sizes: list[int], *, quick: bool) -> Part:
+def measure(sizes: list[int]) -> Part:
     """All rows."""
     part = Part("report")
     built, compared = [], []
@@ -158,11 +145,9 @@ def main(words: list[str] | None = None) -> Part:
     options = parser.parse_args(words)
     line = machine()
     sizes = [1_000, 10_000] if options.quick else [1_000, 10_000, 100_000]
-    part = measure(sizes, quick=options.quick)
-    part.command = command_of("report", words)
-    store(part, line)
-    for row in part.rows:
-        print(f"{row.subject}: {row.way}: {row.value} {row.unit}")
+    part = measure(sizes)
+    keep(part, line, words)
+    tell(part.rows)
     return part
 
 

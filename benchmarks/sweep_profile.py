@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from overhead import SWEEP, millions, trivial
-from timing import Part, Row, command_of, machine, pytest_command, row_of, run_child, store
+from timing import Part, Row, keep, machine, pytest_command, row_of, run_child, tell
 
 _LOOP, _OURS = "pytest_runtestloop", "pytest_leakcheck"
 #: The hook calls of one test, in which the sweep does all its work.
@@ -98,10 +98,8 @@ def main(words: list[str] | None = None) -> Part:
         part.rows = rows_of(sampled(tests, objects), subject)
     except RuntimeError as error:
         part.rows = [Row(subject, "samples of py-spy", None, "%", note=str(error))]
-    part.command = command_of("profile", words)
-    store(part, line)
-    for row in part.rows:
-        print(f"{row.way}: {row.value} {row.unit} {row.note}")
+    keep(part, line, words)
+    tell(part.rows)
     return part
 
 

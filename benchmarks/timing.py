@@ -189,6 +189,22 @@ def store(part: Part, line: str, folder: Path = RESULTS) -> Path:
     return path
 
 
+def keep(part: Part, line: str, words: Sequence[str] | None) -> None:
+    """Store a part's results with the command that made them."""
+    part.command = command_of(part.name, words)
+    store(part, line)
+
+
+def tell(rows: Sequence[Row]) -> None:
+    """Print rows, a line each."""
+    for row in rows:
+        value = "-" if row.value is None else f"{row.value:,.3f}"
+        ratio = "" if row.ratio is None else f" ratio {row.ratio:.3f}"
+        print(
+            f"{row.subject}: {row.way}: {value} {row.unit}{ratio} {row.note}".rstrip(), flush=True
+        )
+
+
 def load(path: Path) -> tuple[dict[str, Any], list[Row]]:
     """Read a part's results back: what stands around the rows, and the rows."""
     data = json.loads(path.read_text())

@@ -20,14 +20,15 @@ from pathlib import Path
 
 import msgspec
 
-from .cases import FAMILIES, QUICK, Case, SideName, load_cases
+from pytest_leakcheck.measure.environment import revision_of
+
+from .cases import FAMILIES, QUICK, SIDES, Case, SideName, load_cases
 from .environments import KEPT, ROOT, Environments, UnmadeEnvironmentError
 from .instances import CASE_FILE
 from .report import Row, faults, write_accuracy
 from .score import confusion, score
 from .tools import OURS, TOOLS, Answer, Job, Outcome, Tool, run_tool
 
-SIDES: tuple[SideName, ...] = ("leaks", "innocent")
 NEIGHBOURS = Path(__file__).with_name("test_neighbours.py")
 
 
@@ -198,9 +199,8 @@ def _tell(bench: Bench, outcome: Outcome) -> bool:
 
 def _revision() -> str:
     """The commit that is measured."""
-    words = ("git", "describe", "--always", "--exclude=*", "--dirty=+")
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    revision, dirty = revision_of(ROOT)
+    return (revision or "")[:7] + ("+" if dirty else "")
 
 
 @contextmanager

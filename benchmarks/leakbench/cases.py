@@ -6,7 +6,7 @@ import hashlib
 import re
 import sys
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -26,6 +26,7 @@ QUICK = (
 )
 
 SideName: TypeAlias = Literal["leaks", "innocent"]
+SIDES: tuple[SideName, ...] = get_args(SideName)
 Amount: TypeAlias = int | float | str
 
 _FORMULA = re.compile(r"size(?:\s*([+-])\s*(\d+))?")

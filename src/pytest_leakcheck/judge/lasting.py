@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection
 
 from pytest_leakcheck.judge.repeats import (
     LARGEST_BLOCK,
@@ -158,18 +157,16 @@ def comes_and_goes(repeats: Repeats, limits: Thresholds, times: int = 1) -> bool
     return False
 
 
-def intermittent(repeats: Repeats, limits: Thresholds, excused: Collection[str] = ()) -> str:
-    """What grew on some repeats and not on others, in words; empty where nothing did.
+def intermittent(repeats: Repeats, limits: Thresholds) -> dict[str, str]:
+    """The signals that grew on some repeats and not on others, each with that in words.
 
     Runs that import modules for the first time are left out. Growth must come back and not be
     given back, and where several runs were measured together it must add up there as well.
-
-    Args:
-        excused: signals whose growth is known to be no leak.
     """
+    told: dict[str, str] = {}
     steady = without_imports(repeats.steady)
     for name, noise in noises(limits).items():
-        if name == "blocks" or name in excused:
+        if name == "blocks":
             continue
         floor = floor_of(repeats.null, name)
         deltas = [(getattr(r.growth, name) or 0) - floor for r in steady]
@@ -178,11 +175,11 @@ def intermittent(repeats: Repeats, limits: Thresholds, excused: Collection[str] 
         if len(grown) < 2 or sum(grown) > 2 * total:
             continue
         if _comes_back(repeats, name, noise, len(grown) / len(deltas), limits):
-            return (
+            told[name] = (
                 f"{WORDS[name]} grew on {len(grown)} of {len(deltas)} repeats, "
                 f"by {total:,.0f} in all"
             )
-    return ""
+    return told
 
 
 def _comes_back(

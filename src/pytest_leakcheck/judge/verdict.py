@@ -249,10 +249,11 @@ def _judge_less(
     if grows_always(repeats.steady, repeats.null, "survivors", 0.0):
         count = slopes["survivors"].per_run
         return Judgement("settles", f"{count:,.0f} objects are replaced on each run", slopes)
-    excuse = _excuse(repeats, limits)
-    now_and_then = intermittent(repeats, limits, _HELD if excuse else ())
-    if now_and_then:
-        return Judgement("unconfirmed", now_and_then, slopes)
+    now_and_then = intermittent(repeats, limits)
+    excuse = _excuse(repeats, limits) if now_and_then else ""
+    unexplained = [words for name, words in now_and_then.items() if not excuse or name not in _HELD]
+    if unexplained:
+        return Judgement("unconfirmed", unexplained[0], slopes)
     late = median_late(repeats.steady)
     if (late.heap_bytes or 0) >= limits.late_bytes:
         return Judgement(
@@ -261,7 +262,7 @@ def _judge_less(
             slopes,
         )
     calm = f"no growth in {runs} repeats"
-    if excuse and intermittent(repeats, limits):
+    if excuse:
         calm = excuse
     elif repeats.windows:
         further = sum(window.number for window in repeats.windows)

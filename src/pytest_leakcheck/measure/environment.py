@@ -62,7 +62,7 @@ def describe_run(  # noqa: PLR0913 - the record's own fields
         confirm_argv: options with which a confirming pytest starts.
     """
     started_in = started_in or root
-    revision, dirty = _revision(root)
+    revision, dirty = revision_of(root)
     return RunInfo(
         schema=SCHEMA,
         label=label,
@@ -141,7 +141,9 @@ def _memory() -> int | None:
         return None
 
 
-def _revision(root: Path) -> tuple[str | None, bool | None]:
+def revision_of(root: Path) -> tuple[str | None, bool | None]:
+    """The commit of a working copy, and whether its files differ; None where git cannot tell."""
+
     def git(*words: str) -> str:
         return subprocess.run(
             ["git", "-C", str(root), *words],

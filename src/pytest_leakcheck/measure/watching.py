@@ -196,7 +196,10 @@ class Watch:
             return
         try:
             if not self._over:
+                noted = self._noted()
                 look(frame, event, arg)
+                if self._noted() != noted:
+                    self._in_use = self._read_heap()
         except Exception as error:  # noqa: BLE001 - a profiler that raises would fail the test
             self._give_up(f"watching calls failed ({type(error).__name__}: {error})")
         finally:
@@ -224,7 +227,10 @@ class Watch:
         return in_use
 
     def _noted(self) -> int:
-        """Grows whenever these books do, whose own memory is nobody's growth."""
+        """Grows whenever these books do, whose own memory is nobody's growth; 0 where the C heap is
+        not of interest."""
+        if self._heap is None:
+            return 0
         books: tuple[Sized, ...] = (
             self._net,
             self._active,
@@ -235,7 +241,6 @@ class Watch:
         return sum(map(len, books)) + len(self._names) + self._deepest
 
     def _look(self, frame: FrameType, event: str, arg: Any) -> None:
-        noted = self._noted() if self._heap is not None else 0
         active = self._active.setdefault(_ident(), [])
         self._compare(frame, event, arg, active, 0)
         if event == "c_call":
@@ -252,8 +257,6 @@ class Watch:
             while active and active.pop() is _PYTHON:
                 pass
         self._deepest = max(self._deepest, len(active))
-        if self._heap is not None and self._noted() != noted:
-            self._in_use = self._read_heap()
 
     def _trace(self, frame: FrameType, event: str, arg: Any) -> Any:  # noqa: ARG002
         """Lines of the user's and the libraries' functions; of no others."""
@@ -274,10 +277,7 @@ class Watch:
         return local
 
     def _at_line(self, frame: FrameType, event: str, line: int) -> None:
-        noted = self._noted() if self._heap is not None else 0
         self._compare(frame, event, None, self._active.setdefault(_ident(), []), line)
-        if self._heap is not None and self._noted() != noted:
-            self._in_use = self._read_heap()
 
     def _compare(
         self, frame: FrameType, event: str, arg: Any, active: list[tuple[int, str]], line: int
