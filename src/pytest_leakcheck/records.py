@@ -306,6 +306,9 @@ class Cause(Part, frozen=True, gc=True):
     ``maxsize``); 0 where nothing is stated."""
     dead: bool = False
     """Only weak references to what is gone already: they keep nothing but themselves."""
+    weak: bool = False
+    """An entry for something that is held elsewhere, and that commonly goes with it: a plain
+    container of weak references and names, a value of a ``WeakKeyDictionary``."""
     extension: bool = False
     """Retains objects of compiled extension types, whose native size Python cannot see."""
 

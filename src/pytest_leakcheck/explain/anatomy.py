@@ -81,9 +81,14 @@ def class_name(cls: type) -> str:
 LRU = type(functools.lru_cache(lambda: None))
 
 
+def is_weak(o: Live) -> bool:
+    """Whether an object is a weak reference: what holds that one holds nothing else. O(1)."""
+    return issubclass(type(o), weakref.ReferenceType)
+
+
 def is_dead_reference(o: Live) -> bool:
     """Whether an object is a weak reference to something that is gone. O(1)."""
-    return issubclass(type(o), weakref.ReferenceType) and _referent(o) is None
+    return is_weak(o) and _referent(o) is None
 
 
 def type_name(o: Live) -> str:

@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import collections
 import re
+import types
+import weakref
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .anatomy import LRU, Live, ThreadLocal, instance_dict, members, plain, type_name
-from .graph import Hop
+from .anatomy import (
+    LRU,
+    Live,
+    ThreadLocal,
+    instance_dict,
+    is_one_of,
+    is_weak,
+    members,
+    plain,
+    referents,
+    type_name,
+)
+from .graph import Hop, Root
 
 #: Names under which a cache, pool or queue keeps how many items it holds at most, underscores
 #: aside. ``limit`` is not among them: as often it is of a rate, or of a query.
@@ -29,6 +42,9 @@ _MOST = 1_000_000
 #: Many caches drop what is too much in batches: a container longer than this times what its owner
 #: states does not keep to it.
 _SLACK = 2
+
+_PLAIN = (dict, list, set, tuple)
+_NAMING = (int, str, type(None), type, types.FunctionType)
 
 _MAXLEN = collections.deque.__dict__["maxlen"].__get__
 _LENGTHS = (
@@ -68,6 +84,67 @@ def bound_of(root: Live, hops: Sequence[Hop]) -> Bound:
     owners = [container, *_owner(root, hops)]
     stated = next((limit for owner in owners if (limit := _stated(owner))), 0)
     return Bound(stated=stated) if length <= _SLACK * stated else NONE
+
+
+def is_one_value(root: Root, hops: Sequence[Hop], goes_on: bool) -> bool:
+    """Whether a path ends at a local variable of a running call whose values do not add up.
+
+    A variable has one value at a time, and the loop that runs gives it another one.
+
+    Args:
+        root: where the path begins.
+        hops: merged steps from there to the variable's value.
+        goes_on: whether the value leads to the one before it, see :func:`links_back`.
+    """
+    direct = not hops or (len(hops) == 1 and hops[0].generic.startswith("local "))
+    return bool(root.thread) and direct and not goes_on
+
+
+def links_back(owned: Sequence[Live]) -> bool:
+    """Whether new objects refer to one of their own types that is not among them.
+
+    What grows as a chain does: each new link refers to an older one. O(references of the objects).
+    """
+    new = set(map(id, owned))
+    kinds = set(map(id, map(type, owned)))
+    return any(id(type(o)) in kinds and id(o) not in new for link in owned for o in referents(link))
+
+
+def refers_weakly(owned: Sequence[Live]) -> bool:
+    """Whether objects are plain containers of weak references, and of names, numbers and functions
+    beside them. O(references of the objects)."""
+    containers = [o for o in owned if not is_weak(o)]
+    own = set(map(id, owned))
+    parts = [part for o in containers for part in referents(o)]
+    return (
+        (len(containers) < len(owned) or any(map(_has_weak, parts)))
+        and all(is_one_of(type(o), _PLAIN) for o in containers)
+        and all(id(o) in own or _only_names(o) for o in parts)
+    )
+
+
+def _only_names(o: Live) -> bool:
+    """Whether an object is a weak reference, a name, a number, or a tuple of these."""
+    if type(o) is tuple:
+        return all(map(_only_names, o))
+    return is_weak(o) or issubclass(type(o), _NAMING)
+
+
+def _has_weak(o: Live) -> bool:
+    return any(map(_has_weak, o)) if type(o) is tuple else is_weak(o)
+
+
+def is_keyed_weakly(chain: Sequence[Live]) -> bool:
+    """Whether the last object of a path is a value of a ``WeakKeyDictionary``: it goes with its
+    key, and whoever holds that one holds both.
+
+    Args:
+        chain: from the root to the value, as the collector sees it.
+    """
+    if len(chain) < 3 or type(chain[-2]) is not dict:
+        return False
+    owner = next((o for o in reversed(chain[:-2]) if type(o) is not dict), None)
+    return type(owner) is weakref.WeakKeyDictionary
 
 
 def _has_limit(o: Live) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from time import perf_counter as _perf_counter
 from typing import Any
@@ -12,8 +11,8 @@ import msgspec
 from pytest_leakcheck.records import Cause
 
 from . import catalogue
-from .anatomy import Live, is_dead_reference, type_name
-from .bounds import NONE, bound_of
+from .anatomy import Live, is_dead_reference, is_weak, type_name
+from .bounds import NONE, bound_of, is_keyed_weakly, is_one_value, links_back, refers_weakly
 from .chains import context_value
 from .containers import ContainerWatch, watch_containers
 from .contents import largest
@@ -227,6 +226,8 @@ class _Explanation:
         known = catalogue.match(line, name, "held", self.versions, sighting, self.known)
         gathers = path is not None and path.gathers
         bound = bound_of(path.chain[0], path.hops[:-1]) if path is not None and gathers else NONE
+        members = [self.survivors[m] for m in head.owned]
+        one_value = path is not None and is_one_value(root, path.hops, links_back(members))
         return Cause(
             fingerprint=print_,
             kind="held",
@@ -239,9 +240,10 @@ class _Explanation:
             what=known.what if known else "",
             remedy=known.remedy if known else "",
             link=known.link if known else "",
-            bounded=(known is not None and known.bounded) or bound.certain,
+            bounded=(known is not None and known.bounded) or bound.certain or one_value,
             limit=bound.stated,
             dead=is_dead_reference(node),
+            weak=refers_weakly(members) or is_keyed_weakly(path.chain if path is not None else []),
             **self._amounts(alike),
         )
 
@@ -254,11 +256,6 @@ class _Explanation:
             "python_bytes": sum(self.heads[n].bytes for n in numbers),
             "extension": any(m in native for n in numbers for m in self.heads[n].owned),
         }
-
-
-def is_weak(o: Live) -> bool:
-    """Whether an object is a weak reference: what holds that one holds nothing else."""
-    return issubclass(type(o), weakref.ReferenceType)
 
 
 def behind_key(path: Path, owned: Collection[int]) -> Live:

@@ -54,7 +54,7 @@ def further_windows(
 def long_time(causes: Sequence[Cause], settings: Settings) -> float:
     """Seconds for all windows: more where it takes a while until what gathers is dropped."""
     doubtful = any(cause.dead or cause.limit for cause in causes)
-    all_are = all(cause.dead or cause.limit or cause.bounded for cause in causes)
+    all_are = all(c.dead or c.weak or c.limit or c.bounded for c in causes)
     return settings.doubtful_s if doubtful and all_are else settings.long_s
 
 

@@ -78,24 +78,32 @@ def _judge_growth(
         return Judgement("held", f"{words}; released when its wider fixtures ended", slopes)
     if excuse := _excuse(repeats, limits) or _end_of_growth(repeats, signals, words, limits):
         return Judgement("settles", excuse, slopes)
-    if _only_dead(repeats, limits):
-        why = "only dead weak references gather, which may be dropped once there are many"
-        return Judgement("unconfirmed", f"{words}; {why}", slopes)
+    if doubt := _only_weak(repeats, limits):
+        return Judgement("unconfirmed", f"{words}; {doubt}", slopes)
     return Judgement("leak", words, slopes)
 
 
-def _only_dead(repeats: Repeats, limits: Thresholds) -> bool:
-    """Whether all that gathers, what is bounded aside, is dead weak references, and not so many
-    over all further runs that whoever holds them would have dropped them by now.
+def _only_weak(repeats: Repeats, limits: Thresholds) -> str:
+    """Why growth is no proof, where all that gathers, what has a limit aside, only refers weakly;
+    empty where that is not so.
 
-    Beside a cache that fills, the references' own growth cannot be told.
+    Dead references are no proof while they are not so many over all further runs that whoever holds
+    them would have dropped them by now; beside a cache that fills, their own growth cannot be told.
+    Entries for what is alive go when it goes, and the cache may be what keeps it.
     """
     dead = [cause for cause in repeats.causes if cause.dead]
-    others = [cause for cause in repeats.causes if not (cause.dead or cause.bounded)]
-    if not dead or not all(keeps_to_limit(c, repeats.windows, limits) for c in others):
-        return False
+    entries = [cause for cause in repeats.causes if cause.weak and not cause.dead]
+    limited = [cause for cause in repeats.causes if cause.bounded]
+    fills = [c for c in repeats.causes if c not in (*dead, *entries, *limited)]
+    if not all(keeps_to_limit(cause, repeats.windows, limits) for cause in fills):
+        return ""
+    if entries:
+        why = "beside a cache with a limit only weak references gather, to what it may still hold"
+        return why if fills or limited else ""
     gained = sum(window.number for window in repeats.windows) * sum(c.per_run for c in dead)
-    return bool(others) or gained < limits.dead_references
+    few = dead and (fills or gained < limits.dead_references)
+    why = "only dead weak references gather, which may be dropped once there are many"
+    return why if few else ""
 
 
 def _end_of_growth(repeats: Repeats, signals: Sequence[str], words: str, limits: Thresholds) -> str:
@@ -130,7 +138,8 @@ def _excuse(repeats: Repeats, limits: Thresholds) -> str:
     if not causes:
         return ""
     if all(cause.bounded for cause in causes):
-        return f"it fills a cache that has a limit: {causes[0].holder}"
+        fills = next((cause for cause in causes if cause.holder.endswith("[*]")), causes[0])
+        return f"it fills a cache that has a limit: {fills.holder}"
     stated = [cause for cause in causes if keeps_to_limit(cause, repeats.windows, limits)]
     if all(cause.bounded or cause in stated for cause in causes):
         first = stated[0]

@@ -54,6 +54,9 @@ _FULL_SHARE, _FULL_START_S = 0.01, 0.25
 #: … and always when they exceed this share of the heap and this number.
 _DEBT_SHARE, _DEBT_LEAST = 0.25, 50_000
 
+#: Signals that may be read less often than after each test.
+_PACED = ("heap_bytes", "blocks")
+
 _forks = 0
 _in_child = False
 
@@ -97,6 +100,7 @@ class Accounts:
         self._boundary = boundary
         self._first = self._base = Reading(at_s=0.0)
         self._known: dict[str, int] = {}
+        self._charged_unread: dict[str, int] = {}
         self._heap_objects = 0
         self._index = 0
         self._fixtures: list[_OpenFixture] = []
@@ -181,6 +185,10 @@ class Accounts:
         unseen = self._boundary.user_froze or self._boundary.user_unfroze
         own = growth(self._base, reading, None if unseen else mine)
         if self._charged is not ZERO:
+            for name in _PACED:
+                if getattr(own, name) is None:
+                    unread = self._charged_unread.get(name, 0)
+                    self._charged_unread[name] = unread + (getattr(self._charged, name) or 0)
             own = add_growth(own, self._charged, -1)
         collected = collected_so_far()
         record = TestRecord(
@@ -257,18 +265,17 @@ class Accounts:
     def _since_skipped(self, reading: Reading) -> Growth:
         """Growth over several tests of a signal that was not read after each of them.
 
-        It belongs to the tests' account as a whole; no single test is charged.
+        It belongs to the tests' account as a whole, less what wider fixtures took of it meanwhile;
+        no single test is charged.
         """
         spans: dict[str, int] = {}
-        known, base = self._known, self._base
-        for name, before, value in (
-            ("heap_bytes", base.heap_bytes, reading.heap_bytes),
-            ("blocks", base.blocks, reading.blocks),
-        ):
+        known = self._known
+        for name in _PACED:
+            value: int | None = getattr(reading, name)
             if value is None:
                 continue
-            if before is None and name in known:
-                spans[name] = value - known[name]
+            if getattr(self._base, name) is None and name in known:
+                spans[name] = value - known[name] - self._charged_unread.pop(name, 0)
             known[name] = value
         return Growth(**spans) if spans else ZERO
 

@@ -1,6 +1,6 @@
 """Evidence on a suspect that grows: who holds it, where it was allocated, what waits as garbage.
 
-The explaining room is imported when the first suspect needs it: it costs 50 ms.
+Loading the explaining room costs 50 ms, in the process that repeats suspects only.
 """
 
 from __future__ import annotations
@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import pytest
 
+# All at once, before the first repeat: a module that appears between two runs changes what code
+# does that looks through sys.modules (hypothesis reads the constants of new ones).
+from pytest_leakcheck.explain.catalogue import Known, entries
+from pytest_leakcheck.explain.causes import explain_survivors, watch_containers
+from pytest_leakcheck.explain.cycles import describe_garbage
 from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.verdict import RUNNERS
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
 from pytest_leakcheck.measure.environment import installed_packages
+from pytest_leakcheck.measure.opened import AGREE, agree, resource_causes, told_by
 from pytest_leakcheck.measure.retention import settle_log_buffers, survivors_of
 from pytest_leakcheck.measure.signals import Probe
 from pytest_leakcheck.measure.survivors import Boundary, alive_among
+from pytest_leakcheck.measure.watching import Left, Watch
 from pytest_leakcheck.records import (
     CaptureRecord,
     Cause,
@@ -34,7 +41,6 @@ from pytest_leakcheck.records import (
 )
 
 if TYPE_CHECKING:
-    from pytest_leakcheck.explain.catalogue import Known
     from pytest_leakcheck.settings import Settings
 
 Run = Callable[[pytest.Item, Any], Outcome]
@@ -76,6 +82,7 @@ class Evidence:
         self._write = write
         self._folder = folder
         self._root = root
+        self._known()  # reads and keeps the catalogue, with the module that reads it
 
     def holders(self, item: pytest.Item, name: str, nextitem: Any) -> tuple[list[Cause], int]:
         """Who holds what one run leaves and the next one does not replace, and how much that is.
@@ -83,14 +90,15 @@ class Evidence:
         Returns:
             The causes, and how many objects were kept.
         """
-        from pytest_leakcheck.explain.causes import explain_survivors
-
         first = self._ids_left(item, nextitem)
         second = self._ids_left(item, nextitem)
         self._boundary.thaw()
         # What the second run replaced may be cycles: frozen with the first, they are still there.
         self._boundary.collect()
-        kept = alive_among(first - second)
+        left = first - second
+        # The harness's own sets may have been made where objects of the first run were.
+        left.difference_update((id(first), id(second), id(left)))
+        kept = alive_among(left)
         count = len(kept)
         self._write(
             RepeatRecord(nodeid=name, phase="kept", number=0, growth=Growth(survivors=count))
@@ -118,8 +126,6 @@ class Evidence:
         Args:
             runs: between two looks; with two, growth on every second run is seen on each.
         """
-        from pytest_leakcheck.explain.causes import watch_containers
-
         self._boundary.thaw()
         watch = watch_containers()
         watch.first()
@@ -190,9 +196,6 @@ class Evidence:
             probe: the native memory that stays, where it is of interest: read around each call.
             python: sites of the Python memory that stays, to be recorded with it.
         """
-        from pytest_leakcheck.measure.opened import AGREE, agree, resource_causes, told_by
-        from pytest_leakcheck.measure.watching import Left, Watch
-
         watches: list[tuple[Watch, list[Left]]] = []
         for number in range(_MOST_WATCHED_RUNS):
             if number >= AGREE and all(len(o.sites) == 1 for _, left in watches for o in left):
@@ -221,8 +224,6 @@ class Evidence:
         self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
     ) -> None:
         """Name the cycles of a test whose garbage waits for the collector."""
-        from pytest_leakcheck.explain.cycles import describe_garbage
-
         if min(record.late.objects for record in steady) == 0:
             return
         self._boundary.draw()
@@ -241,8 +242,6 @@ class Evidence:
         )
 
     def _known(self) -> tuple[Known, ...]:
-        from pytest_leakcheck.explain.catalogue import entries
-
         return entries(tuple(self._settings.catalogue), self._root)
 
     def _versions(self) -> dict[str, str]:

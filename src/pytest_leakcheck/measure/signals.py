@@ -71,7 +71,7 @@ class _Paced:
         return value
 
 
-def _unseen() -> None:
+def _unseen(*_: object) -> None:
     return None
 
 
@@ -87,7 +87,7 @@ class Probes:
         self._fds: list[int] = []
         self._start = _clock()
         self._rss: Probe = _unseen
-        self._peak: Probe = _unseen
+        self._peak: Callable[..., int | None] = _unseen
         self._heap: Probe = _unseen
         self._mapped: Probe = _unseen
         self._open_fds: Probe = _unseen
@@ -113,10 +113,11 @@ class Probes:
 
     def read(self, *, peak: bool = True) -> Reading:
         """All signals now. With ``peak``, also the peak since the last such call, and reset it."""
+        rss = self._rss()
         return Reading(
             at_s=round(_clock() - self._start, 6),
-            rss_bytes=self._rss(),
-            peak_bytes=self._peak() if peak else None,
+            rss_bytes=rss,
+            peak_bytes=self._peak(rss) if peak else None,
             heap_bytes=self._heap(),
             mapped_bytes=self._mapped(),
             blocks=self._count_blocks(),
@@ -194,7 +195,7 @@ class Probes:
         # process inherits from the one that started it; below this value it is not trusted.
         floor = usage(itself).ru_maxrss
 
-        def peak() -> int | None:
+        def peak(rss: int | None = None) -> int | None:
             kib = usage(itself).ru_maxrss
             if kib <= floor:
                 text = pread(status, 4096, 0)
@@ -202,7 +203,10 @@ class Probes:
                 if at < 0:
                     return None
                 kib = int(text[at + 6 : text.index(b"kB", at)])
-            write(clear, b"5")
+            # Where it stands at the highest already, a reset would change nothing, and it is the
+            # dearest call of a reading.
+            if rss is None or kib * 1024 > rss:
+                write(clear, b"5")
             return kib * 1024
 
         return peak

@@ -7,12 +7,18 @@ import functools
 import gc
 import threading
 import weakref
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from pytest_leakcheck.explain.anatomy import is_dead_reference
-from pytest_leakcheck.explain.bounds import Bound, bound_of
+from pytest_leakcheck.explain.bounds import (
+    Bound,
+    bound_of,
+    is_keyed_weakly,
+    links_back,
+    refers_weakly,
+)
 from pytest_leakcheck.explain.chains import name_chain
 from pytest_leakcheck.explain.graph import Hop
 
@@ -161,3 +167,49 @@ def test_a_reference_is_dead_when_its_object_is_gone() -> None:
     assert not any(map(is_dead_reference, [*references, subject, None]))
     del subject
     assert all(map(is_dead_reference, references))
+
+
+class Target:
+    """Something to refer to weakly."""
+
+
+ALIVE = Target()
+
+
+@pytest.mark.parametrize(
+    ("owned", "expected"),
+    [
+        ([weakref.ref(ALIVE)], True),
+        ([{weakref.ref(ALIVE): 1}], True),
+        ([{"name": (weakref.ref(ALIVE), 3)}], True),
+        ([{"name": (weakref.ref(ALIVE), ALIVE)}], False),
+        ([{"name": 1}], False),
+        ([{weakref.ref(ALIVE): b"content"}], False),
+        ([{weakref.ref(ALIVE): ALIVE}], False),
+        ([Target()], False),
+    ],
+)
+def test_what_refers_weakly(owned: list[object], expected: bool) -> None:
+    assert refers_weakly(owned) is expected
+
+
+def test_a_container_and_what_is_owned_with_it_may_refer_weakly() -> None:
+    pair = (weakref.ref(ALIVE), 3)
+    assert refers_weakly([{"name": pair}, pair])
+
+
+def test_a_value_of_a_weak_key_dictionary_goes_with_its_key() -> None:
+    key, weakly = Target(), cast(Any, weakref.WeakKeyDictionary())
+    weakly[key] = [1]
+    data, value = weakly.data, weakly[key]
+    assert is_keyed_weakly([weakly, weakly.__dict__, data, value])
+    assert is_keyed_weakly([weakly, data, value])
+    assert not is_keyed_weakly([weakly, data])
+    by_value = cast(Any, weakref.WeakValueDictionary(name=key))
+    assert not is_keyed_weakly([by_value, by_value.data, value])
+
+
+def test_a_chain_links_back_and_a_pair_does_not() -> None:
+    older: list[object] = []
+    assert links_back([[older]])
+    assert not links_back([(older, 1)])

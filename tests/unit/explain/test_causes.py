@@ -340,6 +340,36 @@ def test_a_local_variable_of_a_running_function_is_found() -> None:
     assert holders[0].endswith("worker[*]")
 
 
+@pytest.mark.parametrize(("linked", "bounded"), [(False, True), (True, False)])
+def test_a_local_that_gets_another_value_has_a_limit(linked: bool, bounded: bool) -> None:
+    # A server's loop: each look at its sockets takes the place of the one before.
+    look, looked, stop = threading.Event(), threading.Event(), threading.Event()
+
+    def serve() -> None:
+        ready: list[object] = []
+        while look.wait(30) and not stop.is_set():
+            look.clear()
+            ready = [ready if linked else (look, 1)]
+            looked.set()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+
+    def one_more_look() -> None:
+        looked.clear()
+        look.set()
+        looked.wait(5)
+
+    try:
+        causes = causes_of(one_more_look)
+    finally:
+        stop.set()
+        look.set()
+        thread.join()
+    found = [c for c in causes if c.holder.startswith("stack → local ready in ")]
+    assert [c.bounded for c in found] == [bounded]
+
+
 def test_an_object_held_from_c_is_said_so() -> None:
     import atexit
 

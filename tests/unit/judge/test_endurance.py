@@ -181,11 +181,28 @@ DEAD = {
     "a cache that fills beside them": ([gathering(dead=True), gathering(limit=500)], "unconfirmed"),
     "something alive beside them": ([gathering(dead=True, per_run=1.0), gathering()], "leak"),
     "so many that they are never dropped": ([gathering(dead=True)], "leak"),
+    "entries for what a cache that fills may hold": (
+        [gathering(weak=True), gathering(limit=500)],
+        "unconfirmed",
+    ),
+    "entries for what a bounded cache may hold": (
+        [gathering(weak=True), gathering(bounded=True)],
+        "unconfirmed",
+    ),
+    "entries beside a cache that goes beyond its limit": (
+        [gathering(weak=True), gathering(limit=300)],
+        "leak",
+    ),
+    "entries for what nothing with a limit holds": ([gathering(weak=True)], "leak"),
+    "entries and something alive": (
+        [gathering(weak=True), gathering(limit=500), gathering()],
+        "leak",
+    ),
 }
 
 
 @pytest.mark.parametrize(("causes", "verdict"), DEAD.values(), ids=DEAD)
-def test_dead_references_are_no_proof(causes: list[Cause], verdict: VerdictName) -> None:
+def test_weak_references_are_no_proof(causes: list[Cause], verdict: VerdictName) -> None:
     """400 runs gain 400 of them, or 800."""
     found = Repeats(repeats(survivors=2, blocks=4), causes=causes, windows=windows(*[200] * 4))
     assert judge_repeats(found, LIMITS).verdict == verdict
