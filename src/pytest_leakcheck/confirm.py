@@ -18,7 +18,7 @@ import pytest
 
 from pytest_leakcheck.arguments import confirming_arguments
 from pytest_leakcheck.journal import Journal, load_run
-from pytest_leakcheck.judge.runs import judge_run, shown
+from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.judge.suspects import (
     Suspect,
     choose_screened,
@@ -58,7 +58,7 @@ class Confirmation:
         self._line = ProgressLine(config)
 
     def run(self) -> None:
-        """Repeat the witnesses of every signature; then the rest of the groups that disagree."""
+        """Repeat the witnesses of every signature; then those for whom none can speak."""
         run = load_run(self._folder)
         limits = self._settings.thresholds
         suspects = find_suspects(run.tests, limits)
@@ -86,26 +86,20 @@ class Confirmation:
             {t.name: t for t in fixtures}.values()
         )
         self._carry_out(_in_file_order(tasks))
-        again = self._members_of_mixed_groups(suspects, chosen)
+        again = self._not_spoken_for(suspects, chosen)
         self._carry_out(_in_file_order(self._task(s.nodeid, patient=s.patient) for s in again))
         self._screen(run.tests, screened)
         self._line.clear()
         self._journal.close()
         self._read_captures()
 
-    def _members_of_mixed_groups(self, suspects: list[Suspect], done: set[str]) -> list[Suspect]:
-        """Suspects whose witnesses do not agree: each has to speak for itself."""
+    def _not_spoken_for(self, suspects: list[Suspect], done: set[str]) -> list[Suspect]:
+        """Suspects for whom no witness can speak: each has to speak for itself."""
         verdicts = {t.nodeid: t for t in judge_run(load_run(self._folder)).tests}
-        by_signature: dict[str, set[object]] = {}
-        for suspect in suspects:
-            if suspect.nodeid in done and verdicts[suspect.nodeid].basis == "repeated":
-                by_signature.setdefault(suspect.signature, set()).add(
-                    shown(verdicts[suspect.nodeid])
-                )
         return [
-            s
-            for s in suspects
-            if s.nodeid not in done and len(by_signature.get(s.signature, ())) != 1
+            suspect
+            for suspect in suspects
+            if suspect.nodeid not in done and verdicts[suspect.nodeid].basis == "one run"
         ]
 
     def _screen(self, tests: Sequence[TestRecord], screened: Sequence[TestRecord]) -> None:

@@ -15,7 +15,14 @@ from pytest_leakcheck.judge.leftovers import left_open
 from pytest_leakcheck.judge.native import native_cause, with_compiled_code
 from pytest_leakcheck.judge.repeats import Repeats, median_late
 from pytest_leakcheck.judge.statistics import median_growth, slope
-from pytest_leakcheck.judge.suspects import DISTURBED, Floor, function_of, reasons, sweep_floor
+from pytest_leakcheck.judge.suspects import (
+    DISTURBED,
+    Floor,
+    function_of,
+    reasons,
+    sweep_floor,
+    telling_types,
+)
 from pytest_leakcheck.judge.verdict import judge_repeats
 from pytest_leakcheck.records import (
     Cause,
@@ -228,20 +235,40 @@ def _not_judged(nodeid: str, reason: str, outcome: Outcome | Literal["crashed"])
 
 
 def _settle_groups(run: Run, tests: dict[str, TestVerdict]) -> None:
-    """Give the members of a signature the verdict of their witnesses, where those agree."""
+    """Give the members of a signature the verdict of their witnesses, where those agree.
+
+    Nobody is accused by a signature while a witness has still to be heard, nor by a witness that
+    leaves something else on each run than what the two had in common.
+    """
     groups: dict[str, list[str]] = defaultdict(list)
     for nodeid, assigned in run.assigned.items():
         groups[assigned.signature].append(nodeid)
+    left = {record.nodeid: telling_types(record.types) for record in run.tests}
     for members in groups.values():
         judged = [tests[n] for n in members if n in tests and tests[n].basis == "repeated"]
         found = [verdict for verdict in judged if verdict.verdict != "not judged"]
-        if not found or len({shown(verdict) for verdict in found}) != 1:
+        if not found or len({_shown(verdict) for verdict in found}) != 1:
             continue
         best = max(found, key=lambda v: v.nodeid)
-        for nodeid in members:
-            mine = tests.get(nodeid)
-            if mine is not None and mine.basis == "one run" and mine.verdict == "unconfirmed":
-                tests[nodeid] = _by_signature(mine, best)
+        waiting = [n for n in members if n in tests and _waits(tests[n])]
+        if best.verdict in ("leak", "held"):
+            if any(run.assigned[nodeid].witness for nodeid in waiting):
+                continue
+            stays = _stays_each_time(run, best.nodeid)
+            waiting = [n for n in waiting if not left[n] or left[n] & stays]
+        for nodeid in waiting:
+            tests[nodeid] = _by_signature(tests[nodeid], best)
+
+
+def _waits(test: TestVerdict) -> bool:
+    """Whether a suspect has no verdict of repeats yet."""
+    return test.basis == "one run" and test.verdict == "unconfirmed"
+
+
+def _stays_each_time(run: Run, nodeid: str) -> set[str]:
+    """The types that a test left on each of its repeats."""
+    steady = [r for r in run.repeats.get(nodeid, []) if r.phase == "steady"]
+    return set.intersection(*(set(record.types) for record in steady)) if steady else set()
 
 
 def _doubt_kin(tests: dict[str, TestVerdict]) -> None:
@@ -259,7 +286,7 @@ def _doubt_kin(tests: dict[str, TestVerdict]) -> None:
             )
 
 
-def shown(verdict: TestVerdict) -> tuple[str, frozenset[str]]:
+def _shown(verdict: TestVerdict) -> tuple[str, frozenset[str]]:
     """What the witnesses of one signature must agree in, to speak for the others: the verdict, and
     of a leak its causes too."""
     causes = verdict.fingerprints if verdict.verdict in ("leak", "held") else ()

@@ -130,7 +130,7 @@ def signature(test: TestRecord, floor: Floor) -> str:
     only, by its size.
     """
     growth = test.growth
-    telling = sorted(name for name in test.types if _is_telling(name))[:6]
+    telling = sorted(telling_types(test.types))[:6]
     parts = [
         *telling,
         f"fds {_sign(growth.fds)}",
@@ -212,6 +212,11 @@ _PLUMBING = frozenset(
         *("pathlib", "re", "types", "typing", "weakref", "_weakrefset"),
     )
 )
+
+
+def telling_types(types: Iterable[str]) -> set[str]:
+    """The names among these that stand for a class of the user's or a library's."""
+    return {name for name in types if _is_telling(name)}
 
 
 def _is_telling(type_name: str) -> bool:

@@ -951,3 +951,42 @@ def test_a_leak_on_some_runs_goes_on_in_a_longer_stretch(every: int) -> None:
         **_BESIDE,
     )
     assert judge_repeats(found, LIMITS).verdict == "unconfirmed"
+
+
+POOL = {"pool.Record": 1, "sqlite3.Connection": 1}
+
+
+@pytest.mark.parametrize(
+    ("on_each", "verdict"),
+    [(POOL, "leak"), ({"dict": 5, "pool.Record": 1}, "leak"), ({"dict": 5}, "unconfirmed")],
+)
+def test_a_witness_accuses_for_what_both_have_left(
+    on_each: dict[str, int], verdict: VerdictName
+) -> None:
+    """Both left a connection in the suite; the witness then leaks something else on each run."""
+    repeated = [
+        msgspec.structs.replace(record, types=on_each | {f"other.{record.number}": 1})
+        for record in leaking("t.py::a")
+    ]
+    run = a_run(
+        swept("t.py::a", 3, types=POOL),
+        swept("t.py::b", 3, types=POOL),
+        repeats={"t.py::a": repeated},
+        assigned=assigned("t.py::a", "t.py::b", witness="t.py::a"),
+    )
+    assert verdicts(judge_run(run))["t.py::b"].verdict == verdict
+
+
+def test_nobody_is_accused_while_a_witness_has_still_to_be_heard() -> None:
+    """The time for repeats was over before the second one."""
+    chosen = {
+        f"t.py::{name}": AssignRecord(nodeid=f"t.py::{name}", signature="s", witness=name != "c")
+        for name in "abc"
+    }
+    run = a_run(
+        *(swept(f"t.py::{name}", 3) for name in "abc"),
+        repeats={"t.py::a": leaking("t.py::a")},
+        assigned=chosen,
+    )
+    found = {nodeid: test.verdict for nodeid, test in verdicts(judge_run(run)).items()}
+    assert found == {"t.py::a": "leak", "t.py::b": "unconfirmed", "t.py::c": "unconfirmed"}
