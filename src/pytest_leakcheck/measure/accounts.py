@@ -50,7 +50,7 @@ _modules = sys.modules
 #: A collection of the whole heap is due at a module's end when so many objects were frozen since
 #: the last one, and all such collections keep within this share of the run's time and a start …
 _DEBT_AT_MODULE_END = 5_000
-_FULL_SHARE, _FULL_START_S = 0.01, 0.25
+_FULL_SHARE, _FULL_START_S = 0.01, 0.1
 #: … and always when they exceed this share of the heap and this number.
 _DEBT_SHARE, _DEBT_LEAST = 0.25, 50_000
 
@@ -132,8 +132,8 @@ class Accounts:
         self._harness_s += self._full_cost_s
 
     def close(self) -> None:
-        """Write the ledger and the end record; give the heap back."""
-        self._boundary.collect_all()
+        """Write the ledger and the end record; give the heap back. Collects the whole heap once."""
+        self._boundary.collect_all(most=1)
         end = self._probes.read_exactly()
         self._by_collections.add(growth(self._base, end, survivors=0))
         self._tests.add(self._since_skipped(end))

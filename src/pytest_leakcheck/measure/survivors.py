@@ -17,6 +17,7 @@ import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import compress
 from types import ModuleType
 
 # The tests under measurement may patch the `gc` module.
@@ -227,7 +228,7 @@ class Boundary:
 
 
 def _having(objects: list[object], ids: set[int]) -> list[object]:
-    return [o for o in objects if id(o) in ids]
+    return list(compress(objects, map(ids.__contains__, map(id, objects))))
 
 
 def _asked_for() -> bool:
