@@ -20,10 +20,13 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_leakcheck.measure.environment import revision_of
-
 from .cases import FAMILIES, QUICK, SIDES, Case, SideName, load_cases
-from .environments import KEPT, ROOT, Environments, UnmadeEnvironmentError
+from .environments import (
+    KEPT,
+    Environments,
+    UnmadeEnvironmentError,
+    measured_revision,
+)
 from .instances import CASE_FILE
 from .report import Row, faults, write_accuracy
 from .score import confusion, score
@@ -97,7 +100,7 @@ class Bench:
         self._loaded: bool = options.load
         self._again: bool = options.again
         self._jobs: int = options.jobs
-        self._revision = _revision()
+        self._revision = measured_revision()
         self._store: Path = options.store
         self._here: bool = options.here
         self._environments = None if options.here else Environments(self._store / "environments")
@@ -195,12 +198,6 @@ def _tell(bench: Bench, outcome: Outcome) -> bool:
         for line in faults(bench.row(outcome)):
             print(f"    {line}", flush=True)
     return True
-
-
-def _revision() -> str:
-    """The commit that is measured."""
-    revision, dirty = revision_of(ROOT)
-    return (revision or "")[:7] + ("+" if dirty else "")
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pytest_leakcheck.measure.environment import revision_of
+
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".leakbench"
 
@@ -57,6 +59,12 @@ class Environments:
         if done.returncode:
             told = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise UnmadeEnvironmentError(f"uv {words[0]} failed: {told}")
+
+
+def measured_revision() -> str:
+    """The commit that is measured; with a ``+`` where files differ from it."""
+    revision, dirty = revision_of(ROOT)
+    return (revision or "")[:7] + ("+" if dirty else "")
 
 
 def _find_uv() -> str:

@@ -455,16 +455,16 @@ def _suites_table(suites: list[Result]) -> list[str]:
             "by `python -m leakbench.suites` in `benchmarks/`."
         ),
         "",
-        "| suite | condition | tests | plain | measured | real leaks | false | unconfirmed |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        "| suite | condition | commit | tests | plain | measured | real | false | unconfirmed |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for suite in suites:
         real = [a for a in suite.accusations if a.verdict == "leak" and _is_real(a)]
         false = [a for a in suite.accusations if a.verdict == "leak" and not _is_real(a)]
         open_ = [a for a in suite.accusations if a.verdict == "unconfirmed"]
         lines.append(
-            f"| {suite.name} | {_condition(suite)} | {suite.tests:,} | {suite.plain_s:.0f} s | "
-            f"{suite.measured_s:.0f} s | "
+            f"| {suite.name} | {_condition(suite)} | {suite.revision or 'unknown'} | "
+            f"{suite.tests:,} | {suite.plain_s:.0f} s | {suite.measured_s:.0f} s | "
             f"{len(real)} | {len(false)} | {len(open_)} |"
         )
     return [*lines, ""]

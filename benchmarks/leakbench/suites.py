@@ -32,7 +32,7 @@ from pytest_leakcheck.journal import load_run
 from pytest_leakcheck.judge.runs import causes_of, judge_run
 from pytest_leakcheck.records import Cause, TestVerdict, VerdictName
 
-from .environments import KEPT, Environments, UnmadeEnvironmentError
+from .environments import KEPT, Environments, UnmadeEnvironmentError, measured_revision
 
 HERE = Path(__file__).resolve().parent
 SUITES = HERE / "cases" / "suites"
@@ -122,6 +122,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Whether pytest's last line says the same with and without measuring."""
     last_line: str
     """pytest's last line of the measured run, without the time."""
+    revision: str = ""
+    """The commit that was measured."""
 
 
 def load_suite(folder: Path) -> Suite:
@@ -207,6 +209,7 @@ def run_suite(name: str, suite: Suite, *, workers: int = 0, seed: int | None = N
         ],
         same_outcome=last_line(plain) == last_line(measured),
         last_line=last_line(measured),
+        revision=measured_revision(),
     )
 
 
