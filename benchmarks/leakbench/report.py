@@ -13,7 +13,7 @@ import msgspec
 from .cases import Case, load_cases
 from .environments import ROOT
 from .score import Scored, best_threshold, confusion, same_cause, score
-from .suites import Result
+from .suites import SUITES, Result, examine, load_suite
 from .tools import OURS, RIVALS, TOOLS, Outcome
 
 DOCS = ROOT / "docs"
@@ -55,11 +55,16 @@ def read_rows(results: Path) -> list[Row]:
 
 
 def read_suites(results: Path) -> list[Result]:
-    """The stored results of whole suites, by name; each suite's own order in one process first."""
-    found = [
-        msgspec.json.decode(path.read_bytes(), type=Result)
-        for path in (results / "suites").glob("*.json")
-    ]
+    """The stored results of whole suites, by name; each suite's own order in one process first.
+
+    Accusations may have been examined since they were stored.
+    """
+    found = []
+    for path in (results / "suites").glob("*.json"):
+        result = msgspec.json.decode(path.read_bytes(), type=Result)
+        suite = load_suite(SUITES / result.name)
+        examined = [examine(accusation, suite) for accusation in result.accusations]
+        found.append(msgspec.structs.replace(result, accusations=examined))
     return sorted(found, key=lambda r: (r.name, r.workers, -1 if r.seed is None else r.seed))
 
 

@@ -281,6 +281,11 @@ def accusation(test: TestVerdict, causes: list[str], suite: Suite) -> Accusation
         fingerprints=test.fingerprints,
         causes=causes,
     )
+    return examine(found, suite)
+
+
+def examine(found: Accusation, suite: Suite) -> Accusation:
+    """An accusation with what the suite's file says of it now."""
     known = next((entry for entry in suite.examined if entry.covers(found)), None)
     return msgspec.structs.replace(found, examined=known)
 
