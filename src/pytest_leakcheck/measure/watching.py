@@ -221,7 +221,7 @@ class Watch:
             self._heap = None
             self._net.clear()
             self.heap_refused = (
-                f"reading the C heap around each call takes longer than {_MOST_HEAP_S:g} s: it "
+                f"Reading the C heap around each call takes longer than {_MOST_HEAP_S:g} s: it "
                 "was not told which call takes native memory"
             )
         return in_use
