@@ -21,12 +21,7 @@ from pathlib import Path
 import msgspec
 
 from .cases import FAMILIES, QUICK, SIDES, Case, SideName, load_cases
-from .environments import (
-    KEPT,
-    Environments,
-    UnmadeEnvironmentError,
-    measured_revision,
-)
+from .environments import KEPT, Environments, UnmadeEnvironmentError, measured_revision
 from .instances import CASE_FILE
 from .report import Row, faults, write_accuracy
 from .score import confusion, score

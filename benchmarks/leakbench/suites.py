@@ -184,9 +184,10 @@ def run_suite(name: str, suite: Suite, *, workers: int = 0, seed: int | None = N
         words += ["-p", "shuffled", f"--shuffle-seed={seed}"]
     runs = KEPT / "runs" / name
     label = label_of(workers, seed)
-    measuring = ["--leakcheck", f"--leakcheck-dir={runs}", f"--leakcheck-label={label}"]
-    # Every suspect is to have its say, however busy the machine is.
-    measuring.append("--leakcheck-confirm-budget=3600")
+    measuring = [
+        *("--leakcheck", f"--leakcheck-dir={runs}", f"--leakcheck-label={label}"),
+        "--leakcheck-confirm-budget=3600",  # every suspect has its say, also on a busy machine
+    ]
     plain_s, plain = _pytest(python, folder, [*words, "-p", "no:leakcheck"], suite.env)
     measured_s, measured = _pytest(python, folder, [*words, *measuring], suite.env)
     runs.mkdir(parents=True, exist_ok=True)

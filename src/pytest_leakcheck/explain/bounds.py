@@ -1,4 +1,5 @@
-"""Whether what gains items has a limit: of the standard library's making, or stated by its owner.
+"""Whether what gains items has a limit: of the standard library's making, or stated by its owner;
+and whether what gathers goes with something that is held elsewhere.
 
 Only the place where items are gathered counts. Something that grows *inside* an item of a bounded
 cache (the list of a settings object that ``lru_cache`` keeps) is bounded by nothing.
@@ -43,7 +44,9 @@ _MOST = 1_000_000
 #: states does not keep to it.
 _SLACK = 2
 
+#: An entry for something that is held elsewhere is made of these …
 _PLAIN = (dict, list, set, tuple)
+#: … and has, beside weak references, such values.
 _NAMING = (int, str, type(None), type, types.FunctionType)
 
 _MAXLEN = collections.deque.__dict__["maxlen"].__get__
@@ -86,7 +89,7 @@ def bound_of(root: Live, hops: Sequence[Hop]) -> Bound:
     return Bound(stated=stated) if length <= _SLACK * stated else NONE
 
 
-def is_one_value(root: Root, hops: Sequence[Hop], goes_on: bool) -> bool:
+def is_one_value(root: Root, hops: Sequence[Hop], owned: Sequence[Live]) -> bool:
     """Whether a path ends at a local variable of a running call whose values do not add up.
 
     A variable has one value at a time, and the loop that runs gives it another one.
@@ -94,10 +97,10 @@ def is_one_value(root: Root, hops: Sequence[Hop], goes_on: bool) -> bool:
     Args:
         root: where the path begins.
         hops: merged steps from there to the variable's value.
-        goes_on: whether the value leads to the one before it, see :func:`links_back`.
+        owned: the value, with what goes with it.
     """
     direct = not hops or (len(hops) == 1 and hops[0].generic.startswith("local "))
-    return bool(root.thread) and direct and not goes_on
+    return bool(root.thread) and direct and not links_back(owned)
 
 
 def links_back(owned: Sequence[Live]) -> bool:
@@ -114,13 +117,12 @@ def refers_weakly(owned: Sequence[Live]) -> bool:
     """Whether objects are plain containers of weak references, and of names, numbers and functions
     beside them. O(references of the objects)."""
     containers = [o for o in owned if not is_weak(o)]
+    if not all(is_one_of(type(o), _PLAIN) for o in containers):
+        return False
     own = set(map(id, owned))
     parts = [part for o in containers for part in referents(o)]
-    return (
-        (len(containers) < len(owned) or any(map(_has_weak, parts)))
-        and all(is_one_of(type(o), _PLAIN) for o in containers)
-        and all(id(o) in own or _only_names(o) for o in parts)
-    )
+    weak = len(containers) < len(owned) or any(map(_has_weak, parts))
+    return weak and all(id(o) in own or _only_names(o) for o in parts)
 
 
 def _only_names(o: Live) -> bool:

@@ -12,7 +12,7 @@ from pytest_leakcheck.records import Cause
 
 from . import catalogue
 from .anatomy import Live, is_dead_reference, is_weak, type_name
-from .bounds import NONE, bound_of, is_keyed_weakly, is_one_value, links_back, refers_weakly
+from .bounds import NONE, bound_of, is_keyed_weakly, is_one_value, refers_weakly
 from .chains import context_value
 from .containers import ContainerWatch, watch_containers
 from .contents import largest
@@ -222,12 +222,13 @@ class _Explanation:
         line = holder_line(root.name, hops)
         print_ = fingerprint(root.name, [hop.generic for hop in hops], name)
         self.stacks.saw(print_, root.thread, owned)
-        sighting = sight(path.chain if path is not None else [], node)
+        chain = path.chain if path is not None else []
+        sighting = sight(chain, node)
         known = catalogue.match(line, name, "held", self.versions, sighting, self.known)
         gathers = path is not None and path.gathers
         bound = bound_of(path.chain[0], path.hops[:-1]) if path is not None and gathers else NONE
         members = [self.survivors[m] for m in head.owned]
-        one_value = path is not None and is_one_value(root, path.hops, links_back(members))
+        one_value = path is not None and is_one_value(root, path.hops, members)
         return Cause(
             fingerprint=print_,
             kind="held",
@@ -243,7 +244,7 @@ class _Explanation:
             bounded=(known is not None and known.bounded) or bound.certain or one_value,
             limit=bound.stated,
             dead=is_dead_reference(node),
-            weak=refers_weakly(members) or is_keyed_weakly(path.chain if path is not None else []),
+            weak=is_keyed_weakly(chain) or refers_weakly(members),
             **self._amounts(alike),
         )
 

@@ -243,7 +243,11 @@ def _settle_groups(run: Run, tests: dict[str, TestVerdict]) -> None:
     groups: dict[str, list[str]] = defaultdict(list)
     for nodeid, assigned in run.assigned.items():
         groups[assigned.signature].append(nodeid)
-    left = {record.nodeid: telling_types(record.types) for record in run.tests}
+    left = {
+        record.nodeid: telling_types(record.types)
+        for record in run.tests
+        if record.nodeid in run.assigned
+    }
     for members in groups.values():
         judged = [tests[n] for n in members if n in tests and tests[n].basis == "repeated"]
         found = [verdict for verdict in judged if verdict.verdict != "not judged"]

@@ -92,14 +92,12 @@ def _only_weak(repeats: Repeats, limits: Thresholds) -> str:
     Entries for what is alive go when it goes, and the cache may be what keeps it.
     """
     dead = [cause for cause in repeats.causes if cause.dead]
-    entries = [cause for cause in repeats.causes if cause.weak and not cause.dead]
-    limited = [cause for cause in repeats.causes if cause.bounded]
-    fills = [c for c in repeats.causes if c not in (*dead, *entries, *limited)]
+    fills = [cause for cause in repeats.causes if not (cause.dead or cause.weak or cause.bounded)]
     if not all(keeps_to_limit(cause, repeats.windows, limits) for cause in fills):
         return ""
-    if entries:
+    if any(cause.weak and not cause.dead for cause in repeats.causes):
         why = "beside a cache with a limit only weak references gather, to what it may still hold"
-        return why if fills or limited else ""
+        return why if fills or any(cause.bounded for cause in repeats.causes) else ""
     gained = sum(window.number for window in repeats.windows) * sum(c.per_run for c in dead)
     few = dead and (fills or gained < limits.dead_references)
     why = "only dead weak references gather, which may be dropped once there are many"

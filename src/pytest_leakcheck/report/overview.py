@@ -142,8 +142,8 @@ def alerts(run: Run) -> list[Alert]:
         where = f" ({named[0]})" if len(named) == 1 else ""
         if len(named) > 1:
             where = f" ({named[0]} and {plural(len(named) - 1, 'more test')})"
-        title = visible(slug).replace("-", " ")
-        found.append(Alert(title[:1].upper() + title[1:], visible(sentence) + where))
+        title = visible(slug).replace("-", " ").capitalize()
+        found.append(Alert(title, visible(sentence) + where))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -42,3 +43,34 @@ def cause_of(action: Callable[[], object], **options: Any) -> Cause:
     causes = causes_of(action, **options)
     assert len(causes) == 1, [(c.head, c.holder) for c in causes]
     return causes[0]
+
+
+def causes_in_thread(work: Callable[[Callable[[], bool]], None], name: str) -> list[Cause]:
+    """What a turn of a thread leaves on its stack, while it waits for the next one.
+
+    Args:
+        work: a loop, run in the thread; it asks its argument for each turn, and ends at a no.
+        name: the thread's.
+    """
+    go, waits, over = threading.Event(), threading.Event(), threading.Event()
+
+    def turn() -> bool:
+        waits.set()
+        assert go.wait(30)
+        go.clear()
+        return not over.is_set()
+
+    def one_turn() -> None:
+        waits.clear()
+        go.set()
+        assert waits.wait(5)
+
+    thread = threading.Thread(target=work, args=(turn,), name=name, daemon=True)
+    thread.start()
+    assert waits.wait(5)
+    try:
+        return causes_of(one_turn)
+    finally:
+        over.set()
+        go.set()
+        thread.join()

@@ -12,12 +12,12 @@ import threading
 import types
 import weakref
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 from unittest.mock import MagicMock, patch
 
 import pytest
-from leaks import cause_of, causes_of, left_by
+from leaks import cause_of, causes_in_thread, causes_of, left_by
 
 from pytest_leakcheck.explain.causes import explain_survivors
 from pytest_leakcheck.explain.graph import LiveGraph
@@ -310,30 +310,12 @@ def test_a_running_thread_is_held_by_threading() -> None:
 
 
 def test_a_local_variable_of_a_running_function_is_found() -> None:
-    started, stop = threading.Event(), threading.Event()
-    box: list[object] = []
-
-    def worker() -> None:
+    def worker(turn: Callable[[], bool]) -> None:
         mine: list[object] = []
-        while not stop.is_set():
-            if box:
-                mine.append(box.pop())
-                started.set()
-            stop.wait(0.001)
+        while turn():
+            mine.append(Payload())
 
-    thread = threading.Thread(target=worker, daemon=True)
-    thread.start()
-
-    def hand_over() -> None:
-        started.clear()
-        box.append(Payload())
-        started.wait(5)
-
-    try:
-        causes = causes_of(hand_over)
-    finally:
-        stop.set()
-        thread.join()
+    causes = causes_in_thread(worker, "worker")
     holders = [c.holder for c in causes if c.head == f"{HERE}.Payload"]
     assert len(holders) == 1
     assert holders[0].startswith("stack → local mine in ")
@@ -343,29 +325,12 @@ def test_a_local_variable_of_a_running_function_is_found() -> None:
 @pytest.mark.parametrize(("linked", "bounded"), [(False, True), (True, False)])
 def test_a_local_that_gets_another_value_has_a_limit(linked: bool, bounded: bool) -> None:
     # A server's loop: each look at its sockets takes the place of the one before.
-    look, looked, stop = threading.Event(), threading.Event(), threading.Event()
-
-    def serve() -> None:
+    def serve(turn: Callable[[], bool]) -> None:
         ready: list[object] = []
-        while look.wait(30) and not stop.is_set():
-            look.clear()
-            ready = [ready if linked else (look, 1)]
-            looked.set()
+        while turn():
+            ready = [ready if linked else (turn, 1)]
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-
-    def one_more_look() -> None:
-        looked.clear()
-        look.set()
-        looked.wait(5)
-
-    try:
-        causes = causes_of(one_more_look)
-    finally:
-        stop.set()
-        look.set()
-        thread.join()
+    causes = causes_in_thread(serve, "server")
     found = [c for c in causes if c.holder.startswith("stack → local ready in ")]
     assert [c.bounded for c in found] == [bounded]
 

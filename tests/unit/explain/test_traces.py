@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from leaks import cause_of, causes_of
+from leaks import cause_of, causes_in_thread, causes_of
 
 from pytest_leakcheck.explain.status import ADDED, BORN
 from pytest_leakcheck.records import Cause
@@ -81,30 +81,12 @@ def test_what_hangs_on_something_finished_is_stuck_with_it() -> None:
 
 
 def test_a_frame_of_a_running_thread_is_named_by_thread_and_variable() -> None:
-    taken, stop = threading.Event(), threading.Event()
-    box: list[object] = []
-
-    def worker() -> None:
+    def worker(turn: Callable[[], bool]) -> None:
         mine: list[object] = []
-        while not stop.is_set():
-            if box:
-                mine.append(box.pop())
-                taken.set()
-            stop.wait(0.001)
+        while turn():
+            mine.append(Payload())
 
-    thread = threading.Thread(target=worker, name="worker-3", daemon=True)
-    thread.start()
-
-    def hand_over() -> None:
-        taken.clear()
-        box.append(Payload())
-        taken.wait(5)
-
-    try:
-        causes = causes_of(hand_over)
-    finally:
-        stop.set()
-        thread.join()
+    causes = causes_in_thread(worker, "worker-3")
     (cause,) = [c for c in causes if c.head == f"{__name__}.Payload"]
     assert cause.steps[0].type.startswith("frame of thread worker-3 (")
     assert told(cause)[0][1:] == ("expected", "the call is still running")
