@@ -12,6 +12,7 @@ import msgspec
 
 from .cases import Case, load_cases
 from .environments import ROOT
+from .kept import gather, run_of, save
 from .score import Scored, best_threshold, confusion, same_cause, score
 from .suites import SUITES, Result, examine, load_suite
 from .tools import OURS, RIVALS, TOOLS, Outcome
@@ -33,35 +34,35 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_accuracy(results: Path) -> None:
-    """Write the page and its plots from the stored outcomes."""
-    rows = read_rows(results)
+    """Write the page and its plots from what is kept and what was run here; keep both."""
+    kept = gather(results)
+    save(kept)
+    rows = read_rows(kept.outcomes)
     PLOTS.mkdir(parents=True, exist_ok=True)
     plots = plot_recall(rows)
-    page = "\n".join(_page(rows, read_suites(results), plots)) + "\n"
+    page = "\n".join(_page(rows, read_suites(kept.suites), plots)) + "\n"
     (DOCS / "accuracy.md").write_text(page, encoding="utf-8")
     print(f"docs/accuracy.md: {len(rows)} runs of {len({r.case.name for r in rows})} cases")
 
 
-def read_rows(results: Path) -> list[Row]:
+def read_rows(outcomes: Iterable[Outcome]) -> list[Row]:
     """All outcomes of cases that there still are, scored; by family, case, side, tool and seed."""
     cases = {(case.family, case.name): case for case in load_cases()}
     rows: list[Row] = []
-    for path in sorted(results.glob("*.json")):
-        outcome = msgspec.json.decode(path.read_bytes(), type=Outcome)
+    for outcome in sorted(outcomes, key=run_of):
         case = cases.get((outcome.family, outcome.case))
         if case is not None:
             rows.append(Row(case=case, outcome=outcome, scored=score(case, outcome)))
     return rows
 
 
-def read_suites(results: Path) -> list[Result]:
-    """The stored results of whole suites, by name; each suite's own order in one process first.
+def read_suites(results: Iterable[Result]) -> list[Result]:
+    """The results of whole suites, by name; each suite's own order in one process first.
 
     Accusations may have been examined since they were stored.
     """
     found = []
-    for path in (results / "suites").glob("*.json"):
-        result = msgspec.json.decode(path.read_bytes(), type=Result)
+    for result in results:
         suite = load_suite(SUITES / result.name)
         examined = [examine(accusation, suite) for accusation in result.accusations]
         found.append(msgspec.structs.replace(result, accusations=examined))

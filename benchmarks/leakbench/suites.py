@@ -7,7 +7,7 @@ python -m leakbench.suites click --seed 1      in a random order
 
 Each suite runs twice, plain and measured, in an environment of its own. Sources and environments
 are kept in ``.leakbench/`` at the top of the repository, results in ``.leakbench/results/suites/``,
-from where ``docs/accuracy.md`` is written. Every accusation is printed with its
+from where ``python -m leakbench --report`` takes them. Every accusation is printed with its
 cause, and with what an examination by hand has found of it (``[[examined]]`` in ``case.toml``).
 """
 

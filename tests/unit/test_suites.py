@@ -122,6 +122,7 @@ def test_stored_results_are_reported_with_their_condition(
 ) -> None:
     """Each condition of a suite is a file and a row; the suite's own order in one process first."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
+    kept = importlib.import_module("leakbench.kept")
     report = importlib.import_module("leakbench.report")
     for workers, seed in ((2, None), (0, 1), (0, None)):
         result = suites.Result(
@@ -139,7 +140,8 @@ def test_stored_results_are_reported_with_their_condition(
         suites.store(result, tmp_path / "suites")
     names = sorted(path.name for path in (tmp_path / "suites").iterdir())
     assert names == ["click-n2.json", "click-seed1.json", "click.json"]
-    found = report.read_suites(tmp_path)
+    file = tmp_path / "kept.json.gz"
+    found = report.read_suites(kept.gather(tmp_path, file).suites)
     assert [(r.workers, r.seed) for r in found] == [(0, None), (0, 1), (2, None)]
     rows = [line for line in report._suites_table(found) if line.startswith("| click")]
     assert [row.split(" | ")[1] for row in rows] == [
