@@ -197,7 +197,8 @@ class Probes:
 
         def peak(rss: int | None = None) -> int | None:
             kib = usage(itself).ru_maxrss
-            if kib <= floor:
+            # At the floor it is trusted too where what is resident now reaches that far.
+            if kib <= floor and (rss is None or rss < floor * 1024):
                 text = pread(status, 4096, 0)
                 at = text.find(b"VmHWM:")
                 if at < 0:

@@ -61,22 +61,25 @@ class Boundary:
         self.user_unfroze = False
         """Since the last :meth:`draw`, somebody else called ``gc.unfreeze()``."""
 
-    def start(self) -> int:
-        """Collect and freeze the whole heap. O(heap), once.
+    def start(self, *, collect: bool = True) -> int:
+        """Freeze the whole heap. O(heap), once.
 
-        One pass: what its finalizers leave waits for the next collection of the whole heap.
+        Args:
+            collect: collect it before, in one pass: what its finalizers leave waits for the next
+                collection of the whole heap, as all garbage does without this.
 
         Returns:
             How many objects are tracked.
         """
-        _collect()
+        if collect:
+            _collect()
         self._old_mark = []
         gc.callbacks.append(self._on_collection)
         self._listed_by, gc.get_objects = gc.get_objects, self._list_all
         self._watching = True
         self.draw()
         self.debt = 0
-        # O(heap) as the collection is, and without a list of all objects.
+        # O(heap), and without a list of all objects.
         return _get_freeze_count()
 
     def stop(self) -> None:

@@ -103,7 +103,7 @@ class Sweep:
             _drop_last_exception()
         traced = self._traced() if self._full is not None else None
         self._accounts.close_test(item, self._outcome, duration_s, traced)
-        # After the last test the accounts are closed, with a collection of the whole heap.
+        # After the last test the accounts are closed, and the debt with them.
         if nextitem is not None:
             self._accounts.pay_debt(module_ended=nextitem.path != item.path)
 

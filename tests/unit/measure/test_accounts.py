@@ -272,3 +272,25 @@ def test_a_debt_is_paid_when_it_is_large(house: House, monkeypatch: pytest.Monke
     assert ledger.full_collections == 1
     if ledger.collected.heap_bytes is not None:
         assert ledger.collected.heap_bytes <= -(2**20)
+
+
+def test_nothing_left_is_no_debt(house: House) -> None:
+    """A suite whose tests leave little pays for no collection of the whole heap, at no end."""
+    whole = gc.get_freeze_count()
+    seen: list[int] = []
+
+    def watch(phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            seen.append(gc.get_freeze_count())
+
+    house.accounts.begin_test("t.py::a")
+    gc.callbacks.append(watch)
+    try:
+        house.close()
+        ledger = house.run().ledgers["main"]
+    finally:
+        gc.callbacks.remove(watch)
+    assert ledger.full_collections == 0
+    # Each collection was of what is young: the whole heap stood frozen meanwhile.
+    assert seen
+    assert min(seen) >= whole
