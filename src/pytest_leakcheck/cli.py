@@ -6,10 +6,12 @@ Heavy imports stand inside the commands, so that help and errors are quick.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     try:
-        arguments.command(arguments)
+        with _collector_off():
+            arguments.command(arguments)
     except LeakcheckError as error:
         print(f"leakcheck: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
         return error.exit_code
@@ -46,6 +49,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Records come by the hundred thousand, without cycles among them: walking them again and again
+    takes an eighth of the time of a large report."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _parser() -> argparse.ArgumentParser:

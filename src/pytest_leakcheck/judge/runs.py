@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -201,12 +202,16 @@ def _why_not_judged(run: Run, record: TestRecord) -> str:
     return "" if skipped is None else skipped.reason
 
 
+_SIGNALS = Growth.__struct_fields__
+_growths = attrgetter(*_SIGNALS)
+
+
 def _one_run(record: TestRecord, floor: Floor) -> Callable[[VerdictName, str], TestVerdict]:
     floors = {"heap_bytes": floor.heap_bytes, "blocks": floor.blocks}
     slopes = {
         name: slope([value], floors.get(name, 0.0))
-        for name in Growth.__struct_fields__
-        if (value := getattr(record.growth, name)) is not None
+        for name, value in zip(_SIGNALS, _growths(record.growth), strict=True)
+        if value is not None
     }
 
     def make(verdict: VerdictName, reason: str) -> TestVerdict:

@@ -26,9 +26,9 @@ def slope(deltas: Sequence[float], floor: float = 0.0) -> Slope:
     """
     if not deltas:
         raise ValueError("a slope needs at least one run")
+    if len(deltas) == 1:  # of each test that ran once, so without the detour
+        return Slope(per_run=deltas[0] - floor)
     mean = statistics.fmean(deltas) - floor
-    if len(deltas) == 1:
-        return Slope(per_run=mean)
     freedom = len(deltas) - 1
     quantile = _T_95[freedom - 1] if freedom <= len(_T_95) else 1.96
     half = quantile * statistics.stdev(deltas) / len(deltas) ** 0.5

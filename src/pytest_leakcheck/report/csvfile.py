@@ -40,7 +40,9 @@ def write_csv(table: pd.DataFrame, path: Path) -> Path:
     safe = table.copy(deep=False)
     for name in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[name]):
-            safe[name] = safe[name].map(_cell)
+            values = safe[name].tolist()
+            cells = {value: _cell(value) for value in set(values)}  # most columns repeat a few
+            safe[name] = [cells[value] for value in values]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         safe.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
