@@ -34,6 +34,7 @@ from pytest_leakcheck.records import (
     RunInfo,
     SkipRecord,
     StartRecord,
+    SuspectRecord,
     TestRecord,
     WatchRecord,
 )
@@ -176,6 +177,8 @@ class Run:
     resources: dict[str, list[ResourceRecord]] = field(default_factory=dict)
     watched: dict[str, WatchRecord] = field(default_factory=dict)
     skips: dict[str, SkipRecord] = field(default_factory=dict)
+    unfinished: set[str] = field(default_factory=set)
+    """Suspects whose repeats were cut off: the budget ended, or the process died."""
     assigned: dict[str, AssignRecord] = field(default_factory=dict)
     calibrations: list[CalibrationRecord] = field(default_factory=list)
     """Of each confirming process."""
@@ -324,6 +327,10 @@ def _sort_in_evidence(run: Run, record: JournalRecord) -> None:
             run.resources.setdefault(record.nodeid, []).append(record)
         case WatchRecord():
             run.watched[record.nodeid] = record
+        case SuspectRecord(at="begin"):
+            run.unfinished.add(record.nodeid)
+        case SuspectRecord():
+            run.unfinished.discard(record.nodeid)
         case SkipRecord():
             run.skips[record.nodeid] = record
         case CalibrationRecord():

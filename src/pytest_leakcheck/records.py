@@ -385,6 +385,13 @@ class WatchRecord(Record, frozen=True, tag="watch"):
     """Where the Python memory that stayed was allocated (tracemalloc), largest first."""
 
 
+class SuspectRecord(Record, frozen=True, tag="suspect"):
+    """The confirming process begins with a suspect, or has written all that it has to say of it."""
+
+    nodeid: str
+    at: Literal["begin", "end"]
+
+
 class SkipRecord(Record, frozen=True, tag="skip"):
     """A suspect that the confirming process could not judge."""
 
@@ -458,6 +465,7 @@ JournalRecord: TypeAlias = (
     | CaptureRecord
     | ResourceRecord
     | WatchRecord
+    | SuspectRecord
     | SkipRecord
     | AssignRecord
     | CalibrationRecord

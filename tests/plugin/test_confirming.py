@@ -114,6 +114,29 @@ def test_a_budget_of_nothing_leaves_suspects_unconfirmed(suite: Path) -> None:
     assert result.status == 0
 
 
+def test_a_budget_that_ends_during_the_repeats_accuses_nobody(tmp_path: Path) -> None:
+    """The repeats that there are have grown; what was still to come is not known."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import time
+
+                KEPT = []
+
+                def test_slow_later():
+                    KEPT.append([1])
+                    if len(KEPT) > 10:
+                        time.sleep(60)
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, "--leakcheck-confirm-budget=8")
+    test = result.verdicts()["test_a.py::test_slow_later"]
+    assert test.verdict == "unconfirmed"
+    assert "not repeated" in test.reason or "cut off" in test.reason
+
+
 def test_an_interrupted_run_is_not_confirmed(suite: Path) -> None:
     """Ctrl-C ends it at once; what was measured is kept."""
     suites.write(suite, {"unit/test_b.py": "def test_b(): raise KeyboardInterrupt\n"})

@@ -48,6 +48,7 @@ from pytest_leakcheck.records import (
     RunInfo,
     SkipRecord,
     StartRecord,
+    SuspectRecord,
     TestRecord,
 )
 
@@ -198,6 +199,16 @@ def test_a_run_is_sorted_by_kind_worker_and_test(tmp_path: Path) -> None:
     assert run.assigned == {"t.py::b": assign}
     assert run.events == [event]
     assert run.damaged == {}
+
+
+def test_a_suspect_that_was_begun_and_not_ended_is_unfinished(tmp_path: Path) -> None:
+    """Whoever ended the process: it could write no more."""
+    begun = [SuspectRecord(nodeid=name, at="begin") for name in ("t.py::a", "t.py::b")]
+    written(tmp_path, start("t.py::a"), closed("t.py::a"))
+    written(
+        tmp_path, begun[0], SuspectRecord(nodeid="t.py::a", at="end"), begun[1], worker="confirm-1"
+    )
+    assert load_run(tmp_path).unfinished == {"t.py::b"}
 
 
 def test_a_line_is_on_disk_before_the_journal_is_closed(tmp_path: Path) -> None:

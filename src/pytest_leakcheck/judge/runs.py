@@ -24,7 +24,7 @@ from pytest_leakcheck.judge.suspects import (
     sweep_floor,
     telling_types,
 )
-from pytest_leakcheck.judge.verdict import judge_repeats
+from pytest_leakcheck.judge.verdict import cut_off, judge_repeats
 from pytest_leakcheck.records import (
     Cause,
     CauseSummary,
@@ -155,6 +155,8 @@ def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
             continue
         repeats = read_repeats(run, nodeid)
         judgement = judge_repeats(repeats, limits)
+        if nodeid in run.unfinished:
+            judgement = cut_off(judgement)
         judged[nodeid] = TestVerdict(
             nodeid=nodeid,
             verdict=judgement.verdict,

@@ -68,6 +68,17 @@ def judge_repeats(repeats: Repeats, limits: Thresholds) -> Judgement:
     return _judge_growth(repeats, found.signals, limits, slopes)
 
 
+def cut_off(judgement: Judgement) -> Judgement:
+    """A judgement on repeats that ended before all was heard: it neither accuses nor acquits."""
+    if judgement.verdict in ("not judged", "unconfirmed"):
+        return judgement
+    return Judgement(
+        "unconfirmed",
+        f"its repeats were cut off; until then: {judgement.reason}",
+        judgement.slopes,
+    )
+
+
 def _judge_growth(
     repeats: Repeats, signals: Sequence[str], limits: Thresholds, slopes: dict[str, Slope]
 ) -> Judgement:

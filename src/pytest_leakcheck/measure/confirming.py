@@ -20,7 +20,7 @@ from pytest_leakcheck.measure.rerun import run_as_in_the_suite
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.plan import EARLIER_ENDED, NOT_COLLECTED, Plan, Progress, Task
-from pytest_leakcheck.records import EventRecord, SkipRecord
+from pytest_leakcheck.records import EventRecord, SkipRecord, SuspectRecord
 
 #: A confirming process that has grown by so much is replaced by a fresh one.
 _MOST_GROWTH_BYTES = 768 * 1024 * 1024
@@ -94,11 +94,13 @@ class Confirming:
             return True
         for task in self._tasks[item.nodeid]:
             self._say(Progress(begin=task.name))
+            self._journal.append(SuspectRecord(nodeid=task.name, at="begin"))
             try:
                 self._repeater.confirm(item, task.name, wide=task.wide, patient=task.patient)
             except Exception as error:  # noqa: BLE001 - the next suspect may fare better
                 told = f"the harness failed while repeating it: {type(error).__name__}: {error}"
                 self._journal.append(SkipRecord(nodeid=task.name, reason=told))
+            self._journal.append(SuspectRecord(nodeid=task.name, at="end"))
             self._say(Progress(end=task.name))
         self._end_fixtures(item, nextitem)
         if self._too_large():

@@ -653,6 +653,20 @@ def test_a_suspect_that_could_not_be_repeated_says_why() -> None:
     assert (test.verdict, test.reason) == ("not judged", skip.reason)
 
 
+def test_repeats_that_were_cut_off_neither_accuse_nor_acquit() -> None:
+    """What was still to come, an explanation or more runs, might have said otherwise."""
+    quiet = [repeat("steady", n, "t.py::b") for n in range(6)]
+    run = a_run(
+        swept("t.py::a", 3),
+        swept("t.py::b", 3),
+        repeats={"t.py::a": leaking("t.py::a"), "t.py::b": quiet},
+        unfinished={"t.py::a", "t.py::b"},
+    )
+    for test in judge_run(run).tests:
+        assert (test.verdict, test.basis) == ("unconfirmed", "repeated")
+        assert test.reason.startswith("its repeats were cut off; until then: ")
+
+
 def test_a_wider_fixture_is_judged_in_its_own_name() -> None:
     """It stands among the tests under its name."""
     name = "t.py::db [module fixture]"
