@@ -113,6 +113,9 @@ class Probes:
 
     def read(self, *, peak: bool = True) -> Reading:
         """All signals now. With ``peak``, also the peak since the last such call, and reset it."""
+        # First: the other probes take one way or another (a peak at the floor), and what they drop
+        # waits in the interpreter's free lists, which are blocks too.
+        blocks = self._count_blocks()
         rss = self._rss()
         return Reading(
             at_s=round(_clock() - self._start, 6),
@@ -120,7 +123,7 @@ class Probes:
             peak_bytes=self._peak(rss) if peak else None,
             heap_bytes=self._heap(),
             mapped_bytes=self._mapped(),
-            blocks=self._count_blocks(),
+            blocks=blocks,
             fds=self._open_fds(),
             threads=self._threads(),
             children=self._children(),
