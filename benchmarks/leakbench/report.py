@@ -233,19 +233,23 @@ def _share(value: float | None) -> str:
 def _families(rows: list[Row]) -> list[str]:
     lines = ["## By family", ""]
     for family in ("planted", "historic", "innocent"):
+        shared = common([r for r in rows if r.case.family == family])
+        sides = len(plain(shared, OURS.name))
         lines += [
             f"### {family}",
+            "",
+            f"On {sides} sides of cases.",
             "",
             "| tool | leaks found | leaks missed | innocents accused | innocents cleared |",
             "|---|---:|---:|---:|---:|",
         ]
         for name in TOOLS:
-            mine = [r for r in plain(common(rows), name) if r.case.family == family]
-            if mine:
-                c = confusion(tests_of(mine))
-                lines.append(
-                    f"| {_bold(name)} | {c.found} | {c.missed} | {c.false} | {c.cleared} |"
-                )
+            mine = plain(shared, name)
+            c = confusion(tests_of(mine))
+            counts = (
+                f"{c.found} | {c.missed} | {c.false} | {c.cleared}" if mine else "not run | | |"
+            )
+            lines.append(f"| {_bold(name)} | {counts} |")
         lines.append("")
     return lines
 
