@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import suites
 from suites import Result
@@ -269,3 +271,35 @@ def test_the_cache_of_type_attributes_does_not_count(result: Result) -> None:
         if nodeid.endswith("::test_attribute_names_made_on_the_way")
     )
     assert max(steady) < 20
+
+
+def test_filters_of_a_test_that_warns_are_not_its_own(tmp_path: Path) -> None:
+    """pytest sets filters for each test, and the interpreter keeps the last ones."""
+    suites.write(
+        tmp_path,
+        {
+            "pytest.ini": """
+                [pytest]
+                filterwarnings =
+                    ignore:one
+                    ignore:two
+                    ignore:three
+            """,
+            "test_a.py": """
+                import warnings
+
+                def test_one():
+                    warnings.warn("one")
+
+                def test_two():
+                    warnings.warn("two")
+
+                def test_three():
+                    warnings.warn("two")
+            """,
+        },
+    )
+    found = suites.leakcheck_in(tmp_path, "--leakcheck-depth=sweep").verdicts()
+    # The first one fills caches of first uses.
+    for name in ("test_two", "test_three"):
+        assert found[f"test_a.py::{name}"].slopes["survivors"].per_run == 0

@@ -15,6 +15,7 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from pytest_leakcheck.measure.caches import settle_warning_filters
 from pytest_leakcheck.measure.retention import (
     count_pytests,
     divide,
@@ -180,6 +181,7 @@ class Accounts:
         """Close the running test's account and write it. O(survivors)."""
         start = _clock()
         settle_log_buffers(item)
+        settle_warning_filters()
         heap_before = self._probes.heap()
         self._boundary.collect()
         reading = self._probes.read()

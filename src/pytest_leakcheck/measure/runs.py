@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_leakcheck.measure.caches import clear_interpreter_caches
+from pytest_leakcheck.measure.caches import clear_interpreter_caches, settle_warning_filters
 from pytest_leakcheck.measure.rerun import rerun
 from pytest_leakcheck.measure.retention import drop_finished, settle_log_buffers, survivors_of
 from pytest_leakcheck.measure.signals import Probes, given_back, growth
@@ -56,6 +56,7 @@ class Runs:
         outcome = rerun(item, nextitem)
         drop_finished(self._wider.values())
         self._forget()
+        settle_warning_filters()
         clear_interpreter_caches()
         return outcome
 
