@@ -303,3 +303,31 @@ def test_filters_of_a_test_that_warns_are_not_its_own(tmp_path: Path) -> None:
     # The first one fills caches of first uses.
     for name in ("test_two", "test_three"):
         assert found[f"test_a.py::{name}"].slopes["survivors"].per_run == 0
+
+
+def test_filters_that_a_fixture_sets_end_with_each_repeat(tmp_path: Path) -> None:
+    """In a suite they end with the test; of many repeats none may see the last one's."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import warnings
+
+                import pytest
+
+                KEPT = []
+
+                @pytest.fixture(autouse=True)
+                def quiet():
+                    warnings.filterwarnings("ignore", message="one")
+                    warnings.filterwarnings("ignore", message="two")
+
+                def test_leaks_one():
+                    KEPT.append([1])
+            """,
+        },
+    )
+    found = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path)).verdicts()
+    test = found["test_a.py::test_leaks_one"]
+    assert test.verdict == "leak"
+    assert {growth.survivors for growth in test.repeats} == {1}

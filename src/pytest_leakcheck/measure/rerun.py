@@ -29,7 +29,10 @@ def rerun(item: pytest.Item, nextitem: Any = None) -> Outcome:
     tracebacks = _tracebacks(item)
     lengths = _lengths(item)
     sibling = copy.copy(item) if nextitem is None else nextitem
-    reports = runtestprotocol(item, log=False, nextitem=sibling)
+    # pytest gives an item filters of its own, and here all its runs are one item: a filter that a
+    # test or fixture sets would take the place of the last run's.
+    with warnings.catch_warnings():
+        reports = runtestprotocol(item, log=False, nextitem=sibling)
     _forget_instance(item)
     _cut_back(lengths)
     _put_back(tracebacks)
