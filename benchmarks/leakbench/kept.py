@@ -37,7 +37,7 @@ def gather(results: Path, file: Path = FILE) -> Kept:
     suites = [*kept.suites, *_read(results / "suites", Result)]
     return Kept(
         outcomes=list({run_of(outcome): outcome for outcome in outcomes}.values()),
-        suites=list({(r.name, r.workers, r.seed): r for r in suites}.values()),
+        suites=list({suite_run_of(result): result for result in suites}.values()),
     )
 
 
@@ -59,7 +59,7 @@ def save(kept: Kept, file: Path = FILE) -> None:
     """Keep these. The same outcomes make the same file."""
     kept = Kept(
         outcomes=sorted(kept.outcomes, key=run_of),
-        suites=sorted(kept.suites, key=lambda r: (r.name, r.workers, str(r.seed))),
+        suites=sorted(kept.suites, key=suite_run_of),
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(gzip.compress(msgspec.json.encode(kept), mtime=0))
@@ -69,6 +69,11 @@ def run_of(outcome: Outcome) -> tuple[str, str, str, str, int, int, bool]:
     """What tells a run from others, and their order on the page."""
     o = outcome
     return o.family, o.case, o.side, o.tool, o.seed, o.workers, o.loaded
+
+
+def suite_run_of(result: Result) -> tuple[str, int, int]:
+    """What tells a run of a suite from others, and their order; its own order comes first."""
+    return result.name, result.workers, -1 if result.seed is None else result.seed
 
 
 def _read(folder: Path, kind: type[T]) -> list[T]:

@@ -12,7 +12,7 @@ import msgspec
 
 from .cases import Case, load_cases
 from .environments import ROOT
-from .kept import gather, run_of, save
+from .kept import gather, run_of, save, suite_run_of
 from .score import Scored, best_threshold, confusion, same_cause, score
 from .suites import SUITES, Result, examine, load_suite
 from .tools import OURS, RIVALS, TOOLS, Outcome
@@ -37,15 +37,15 @@ def write_accuracy(results: Path) -> None:
     """Write the page and its plots from what is kept and what was run here; keep both."""
     kept = gather(results)
     save(kept)
-    rows = read_rows(kept.outcomes)
+    rows = score_rows(kept.outcomes)
     PLOTS.mkdir(parents=True, exist_ok=True)
     plots = plot_recall(rows)
-    page = "\n".join(_page(rows, read_suites(kept.suites), plots)) + "\n"
+    page = "\n".join(_page(rows, examine_suites(kept.suites), plots)) + "\n"
     (DOCS / "accuracy.md").write_text(page, encoding="utf-8")
     print(f"docs/accuracy.md: {len(rows)} runs of {len({r.case.name for r in rows})} cases")
 
 
-def read_rows(outcomes: Iterable[Outcome]) -> list[Row]:
+def score_rows(outcomes: Iterable[Outcome]) -> list[Row]:
     """All outcomes of cases that there still are, scored; by family, case, side, tool and seed."""
     cases = {(case.family, case.name): case for case in load_cases()}
     rows: list[Row] = []
@@ -56,7 +56,7 @@ def read_rows(outcomes: Iterable[Outcome]) -> list[Row]:
     return rows
 
 
-def read_suites(results: Iterable[Result]) -> list[Result]:
+def examine_suites(results: Iterable[Result]) -> list[Result]:
     """The results of whole suites, by name; each suite's own order in one process first.
 
     Accusations may have been examined since they were stored.
@@ -66,7 +66,7 @@ def read_suites(results: Iterable[Result]) -> list[Result]:
         suite = load_suite(SUITES / result.name)
         examined = [examine(accusation, suite) for accusation in result.accusations]
         found.append(msgspec.structs.replace(result, accusations=examined))
-    return sorted(found, key=lambda r: (r.name, r.workers, -1 if r.seed is None else r.seed))
+    return sorted(found, key=suite_run_of)
 
 
 # --- choosing ------------------------------------------------------------------------------------

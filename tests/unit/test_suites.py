@@ -141,7 +141,7 @@ def test_stored_results_are_reported_with_their_condition(
     names = sorted(path.name for path in (tmp_path / "suites").iterdir())
     assert names == ["click-n2.json", "click-seed1.json", "click.json"]
     file = tmp_path / "kept.json.gz"
-    found = report.read_suites(kept.gather(tmp_path, file).suites)
+    found = report.examine_suites(kept.gather(tmp_path, file).suites)
     assert [(r.workers, r.seed) for r in found] == [(0, None), (0, 1), (2, None)]
     rows = [line for line in report._suites_table(found) if line.startswith("| click")]
     assert [row.split(" | ")[1] for row in rows] == [
