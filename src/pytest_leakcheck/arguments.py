@@ -24,6 +24,12 @@ _DROPPED = {
     **dict.fromkeys(("--deselect", "--lfnf", "--last-failed-no-failures", "--log-file"), True),
 }
 
+#: Options of plugins that would take the repeats apart, with the words that switch them off.
+_SWITCHED_OFF = {
+    "numprocesses": ("-n0", "--dist=no"),
+    "no_cov": ("--no-cov",),
+    "timeout_method": ("--timeout=0",),
+}
 
 #: pytest's own options whose value is the next word and may look like a file.
 _TAKES_VALUE = frozenset(
@@ -36,12 +42,10 @@ def confirming_arguments(config: pytest.Config) -> list[str]:
     words = kept_arguments(config)
     if config.inipath is not None:
         words += ["-c", str(config.inipath)]
-    if config.pluginmanager.hasplugin("xdist"):
-        words += ["-n0", "--dist=no"]
-    if config.pluginmanager.hasplugin("pytest_cov"):
-        words += ["--no-cov"]
-    if config.pluginmanager.hasplugin("timeout"):
-        words += ["--timeout=0"]
+    # Told by their options: a plugin that is loaded with ``-p`` goes by another name.
+    for option, off in _SWITCHED_OFF.items():
+        if hasattr(config.option, option):
+            words += off
     return words
 
 

@@ -7,10 +7,15 @@ or has grown too large, another one goes on with what is left.
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -28,7 +33,7 @@ from pytest_leakcheck.judge.suspects import (
     function_of,
     screening_time,
 )
-from pytest_leakcheck.plan import Plan, Task
+from pytest_leakcheck.plan import Plan, Task, is_claimed
 from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord, TestRecord
 from pytest_leakcheck.report.text import plural
 from pytest_leakcheck.settings import Settings
@@ -36,6 +41,9 @@ from pytest_leakcheck.watch import Start, Watched, run_watched
 
 #: Without a terminal, a line is printed only when the confirmation takes longer.
 _PATIENCE_S = 5.0
+
+#: Another process starts for so many suspects: to start and collect one takes seconds.
+_LEAST_SHARE = 3
 
 
 class Confirmation:
@@ -53,7 +61,9 @@ class Confirmation:
         self._settings = settings
         self._environment = environment
         self._journal: Journal | None = None
-        self._number = 0
+        self._numbers = itertools.count(1)
+        workers = int(config.getoption("numprocesses", default=0) or 0)
+        self._workers = min(workers, len(config.getoption("tx", default=None) or []))
         self._deadline = time.monotonic() + settings.confirm_budget_s
         self._line = ProgressLine(config)
 
@@ -133,72 +143,116 @@ class Confirmation:
     # --- processes -----------------------------------------------------------------------------
 
     def _carry_out(self, tasks: list[Task], begin_s: float | None = None) -> None:
-        """Repeat them all; where they may only begin within a time, as many as that allows."""
-        self._line.expect(len(tasks))
-        start = time.monotonic()
-        while tasks:
-            if time.monotonic() > self._deadline:
-                self._event(
-                    "confirm-budget",
-                    f"{len(tasks)} suspects were not repeated within "
-                    f"{self._settings.confirm_budget_s:g} s and stay unconfirmed: raise "
-                    "--leakcheck-confirm-budget.",
-                )
-                return
-            spent = time.monotonic() - start
-            left_s = None if begin_s is None else begin_s - spent
-            tasks = self._one_process(tasks, left_s)
+        """Repeat them all; where they may only begin within a time, as many as that allows.
 
-    def _one_process(self, tasks: list[Task], begin_s: float | None) -> list[Task]:
-        """Run one confirming process; what it did not get to is returned."""
-        self._number += 1
-        progress = self._folder / f"confirm-{self._number}.progress"
+        As many processes share them as the suite had workers: its tests are known to bear that.
+        """
+        if not tasks:
+            return
+        self._line.expect(len(tasks))
+        lanes = max(1, min(self._workers, len(tasks) // _LEAST_SHARE))
+        share = _Share(tasks, lanes, begin_s)
+        if lanes == 1:
+            self._one_lane(share, 0)
+        else:
+            share.claims = self._folder / "claims"
+            share.claims.mkdir(exist_ok=True)
+            try:
+                self._all_lanes(share)
+            finally:
+                shutil.rmtree(share.claims, ignore_errors=True)
+        self._account_for(share)
+
+    def _all_lanes(self, share: _Share) -> None:
+        with ThreadPoolExecutor(share.lanes) as pool:
+            running = [pool.submit(self._one_lane, share, lane) for lane in range(share.lanes)]
+            try:
+                for lane in running:
+                    lane.result()
+            except BaseException:
+                self._deadline = 0.0  # ends the other lanes' processes
+                raise
+
+    def _one_lane(self, share: _Share, lane: int) -> None:
+        """One process after the other, until nothing is left that they can begin."""
+        start = time.monotonic()
+        while (tasks := share.left()) and not self._time_is_over():
+            spent = time.monotonic() - start
+            left_s = None if share.begin_s is None else share.begin_s - spent
+            watched, log = self._one_process(tasks, share, lane, left_s)
+            share.done |= watched.done
+            if watched.given_up == "budget":
+                return
+            if watched.current:
+                how = watched.why_unfinished("its repeats", "repeated it")
+                self._skip(watched.current, how)
+                share.done.add(watched.current)
+            elif watched.over:
+                share.over = True
+                return
+            elif not watched.full:
+                share.ended[lane] = (watched.status, log)
+                return
+
+    def _one_process(
+        self, tasks: list[Task], share: _Share, lane: int, begin_s: float | None
+    ) -> tuple[Watched, Path]:
+        """Run one confirming process to its end."""
+        number = next(self._numbers)
+        progress = self._folder / f"confirm-{number}.progress"
         plan = Plan(
             folder=str(self._folder),
-            number=self._number,
+            number=number,
             progress=str(progress),
             settings=self._settings,
             tasks=tasks,
+            lane=lane,
+            lanes=share.lanes,
+            claims=str(share.claims or ""),
             begin_s=begin_s,
         )
-        plan_path = self._folder / f"confirm-{self._number}.plan"
+        plan_path = self._folder / f"confirm-{number}.plan"
         plan_path.write_bytes(msgspec.json.encode(plan))
         start = Start(
             command=self._command(plan_path, tasks),
             folder=self._config.invocation_params.dir,
             environment=self._environment,
-            log=self._folder / f"confirm-{self._number}.log",
+            log=self._folder / f"confirm-{number}.log",
             progress=progress,
         )
-        watched = run_watched(start, self._deadline, self._settings.test_timeout_s, self._line.step)
-        left = self._left(tasks, watched, start.log)
+        watched = run_watched(
+            start, self._time_is_over, self._settings.test_timeout_s, self._line.step
+        )
         for path in (plan_path, progress):
             path.unlink(missing_ok=True)
-        return left
+        return watched, start.log
 
-    def _left(self, tasks: list[Task], watched: Watched, log: Path) -> list[Task]:
-        left = [t for t in tasks if t.name not in watched.done]
-        if watched.given_up == "budget":
-            return left
-        if watched.current:
-            how = watched.why_unfinished("its repeats", "repeated it")
-            self._skip(watched.current, how)
-            return [t for t in left if t.name != watched.current]
-        if watched.over:
-            return []
-        if watched.full or not left:
-            return left
-        # It ended by itself without beginning some of them.
-        if watched.done:
+    def _time_is_over(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def _account_for(self, share: _Share) -> None:
+        """Say of what was not repeated why."""
+        left = [task for task in share.tasks if task.name not in share.done]
+        if not left or share.over:
+            return
+        if self._time_is_over():
+            self._event(
+                "confirm-budget",
+                f"{len(left)} suspects were not repeated within "
+                f"{self._settings.confirm_budget_s:g} s and stay unconfirmed: raise "
+                "--leakcheck-confirm-budget.",
+            )
+        elif share.done:
+            # The processes ended by themselves without beginning some of them.
             for task in left:
                 self._skip(task.name, "it was not collected again when it was to be repeated")
         else:
+            status, log = share.ended[min(share.ended)]
             self._event(
                 "confirm-failed",
-                f"The confirming pytest ended with status {watched.status} before it repeated "
+                f"The confirming pytest ended with status {status} before it repeated "
                 f"anything: see {log.name} in the run folder; the suspects stay unconfirmed.",
             )
-        return []
 
     def _skip(self, nodeid: str, reason: str) -> None:
         assert self._journal is not None
@@ -244,6 +298,29 @@ class Confirmation:
             late.close()
 
 
+@dataclass(slots=True)
+class _Share:
+    """Tasks, and the processes that share them."""
+
+    tasks: list[Task]
+    lanes: int
+    begin_s: float | None
+    claims: Path | None = None
+    done: set[str] = field(default_factory=set)
+    """Tasks that have ended, one way or another."""
+    over: bool = False
+    """The time in which tasks may begin is over."""
+    ended: dict[int, tuple[int, Path]] = field(default_factory=dict)
+    """By lane, where its last process ended by itself: the status, and the log."""
+
+    def left(self) -> list[Task]:
+        """What no process has begun."""
+        left = [task for task in self.tasks if task.name not in self.done]
+        if self.claims is None:
+            return left
+        return [task for task in left if not is_claimed(self.claims, task)]
+
+
 class ProgressLine:
     """``confirming suspects: 3 of 14, about 40 s left`` on a terminal; one line without one."""
 
@@ -258,6 +335,7 @@ class ProgressLine:
         self._total = 0
         self._start = time.monotonic()
         self._shown = False
+        self._lock = threading.Lock()
 
     def expect(self, more: int) -> None:
         """So many more suspects are to be repeated."""
@@ -268,6 +346,10 @@ class ProgressLine:
 
     def step(self) -> None:
         """One more is done."""
+        with self._lock:
+            self._step()
+
+    def _step(self) -> None:
         self._done += 1
         self._show()
         waited = time.monotonic() - self._start
@@ -277,7 +359,7 @@ class ProgressLine:
             self._shown = True
             self._new_line()
             self._reporter.write_line(
-                f"leakcheck: repeating {plural(self._total, 'suspect')} in a process of their own"
+                f"leakcheck: repeating {plural(self._total, 'suspect')} apart from the suite"
             )
 
     def say(self, what: str) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+from pathlib import Path
+
 import msgspec
 
 from pytest_leakcheck.settings import Settings
@@ -37,6 +41,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     progress: str
     settings: Settings
     tasks: list[Task]
+    lane: int = 0
+    """Which of the processes that share the tasks this one is …"""
+    lanes: int = 1
+    """… of how many."""
+    claims: str = ""
+    """The folder in which they claim tasks, where there is more than one process."""
     begin_s: float | None = None
     """Begin no further task so many seconds after the first; None: no such end."""
 
@@ -51,3 +61,22 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The time in which tasks may begin is over; what is left is not wanted any more."""
     full: bool = False
     """The process has grown enough and wants to be replaced."""
+
+
+def claim(folder: Path, task: Task) -> bool:
+    """Take a task, if no other process has: true for the first that asks."""
+    try:
+        os.close(os.open(_claim_file(folder, task), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return False
+    return True
+
+
+def is_claimed(folder: Path, task: Task) -> bool:
+    """Whether some process has taken it."""
+    return _claim_file(folder, task).exists()
+
+
+def _claim_file(folder: Path, task: Task) -> Path:
+    name = task.name.encode("utf-8", "surrogatepass")
+    return folder / hashlib.sha1(name, usedforsecurity=False).hexdigest()

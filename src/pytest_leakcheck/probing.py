@@ -209,7 +209,7 @@ class Prober:
         )
         start = self._start(task)
         try:
-            watched = run_watched(start, self._deadline, self._test_timeout_s, self._step)
+            watched = run_watched(start, self._is_over, self._test_timeout_s, self._step)
         except KeyboardInterrupt:
             raise Stopped("it was interrupted") from None
         finally:
@@ -227,6 +227,9 @@ class Prober:
             ended={n: cast("Outcome", notes[EARLIER_ENDED].get(n, "passed")) for n in ran},
             seconds=time.monotonic() - began,
         )
+
+    def _is_over(self) -> bool:
+        return time.monotonic() > self._deadline
 
     def _plain(self, nodeid: str) -> str:
         """A node id as pytest has it: with ``loadgroup`` xdist writes the group behind it."""

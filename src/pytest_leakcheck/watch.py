@@ -63,12 +63,11 @@ class Watched:
             self.full = self.full or word.full
             self.over = self.over or word.over
 
-    def is_over(self, deadline: float) -> bool:
+    def is_over(self, time_is_over: Callable[[], bool]) -> bool:
         """Whether the whole, or what it runs now, has had its time."""
-        now = time.monotonic()
-        if now > deadline:
+        if time_is_over():
             self.given_up = "budget"
-        elif self.current and now - self.since > self._test_timeout_s:
+        elif self.current and time.monotonic() - self.since > self._test_timeout_s:
             self.given_up = "timeout"
         return bool(self.given_up)
 
@@ -103,12 +102,12 @@ def with_exact_heap(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def run_watched(
-    start: Start, deadline: float, test_timeout_s: float, step: Callable[[], None]
+    start: Start, time_is_over: Callable[[], bool], test_timeout_s: float, step: Callable[[], None]
 ) -> Watched:
-    """Run a confirming process to its end, or to the deadline.
+    """Run a confirming process to its end, or until its time is over.
 
     Args:
-        deadline: by the monotonic clock.
+        time_is_over: asked ten times a second.
         step: called whenever a test or task has ended.
     """
     start.progress.touch()
@@ -123,7 +122,7 @@ def run_watched(
             env=with_exact_heap(start.environment),
         )
         try:
-            _follow(process, start.progress, watched, deadline, step)
+            _follow(process, start.progress, watched, time_is_over, step)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -135,14 +134,14 @@ def _follow(
     process: subprocess.Popen[bytes],
     progress: Path,
     watched: Watched,
-    deadline: float,
+    time_is_over: Callable[[], bool],
     step: Callable[[], None],
 ) -> None:
     with progress.open("rb") as lines:
         while True:
             ended = process.poll() is not None
             watched.read(lines, step)
-            if ended or watched.is_over(deadline):
+            if ended or watched.is_over(time_is_over):
                 return
             time.sleep(_POLL_S)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from pathlib import Path
@@ -124,7 +125,36 @@ def test_a_test_that_ends_the_process_leaves_a_readable_journal(tmp_path: Path, 
     assert begun.nodeid == "test_a.py::test_b"
 
 
-def test_a_suspect_that_kills_the_confirming_process_is_not_judged(tmp_path: Path) -> None:
+def test_the_suspects_are_shared_by_as_many_processes(tmp_path: Path) -> None:
+    """Each is repeated by one of them, once; nothing is left of what they agreed on."""
+    leaks = """
+        class Thing{}:
+            pass
+
+        KEPT{} = []
+
+        def test_leaks_{}():
+            KEPT{}.append(Thing{}())
+    """
+    text = "".join(leaks.format(*[number] * 5) for number in range(6))
+    suites.write(tmp_path, {"test_a.py": text})
+    result = suites.leakcheck_in(tmp_path, *XDIST, env=suites.without_memray(tmp_path))
+    verdicts = result.verdicts()
+    assert {test.verdict for test in verdicts.values()} == {"leak"}
+    folder = result.folder / ".leakcheck" / suites.LABEL
+    begun = [
+        re.findall(r'"nodeid":"([^"]+)","at":"begin"', path.read_text())
+        for path in sorted(folder.glob("journal-confirm-*.jsonl"))
+    ]
+    assert len(begun) == 2
+    assert sorted(begun[0] + begun[1]) == sorted(verdicts)
+    assert not (folder / "claims").exists()
+
+
+@pytest.mark.parametrize("words", [(), XDIST], ids=["one", "workers"])
+def test_a_suspect_that_kills_the_confirming_process_is_not_judged(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
     """The next confirming process goes on with the others."""
     suites.write(
         tmp_path,
@@ -152,12 +182,25 @@ def test_a_suspect_that_kills_the_confirming_process_is_not_judged(tmp_path: Pat
                 def test_leaks():
                     KEPT.append(Other())
             """,
+            **{
+                f"test_{letter}.py": f"""
+                    KEPT = []
+
+                    class Another{letter}:
+                        pass
+
+                    def test_leaks():
+                        KEPT.append(Another{letter}())
+                """
+                for letter in "cdef"
+            },
         },
     )
-    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    result = suites.leakcheck_in(tmp_path, *words, env=suites.without_memray(tmp_path))
     verdicts = result.verdicts()
     died = verdicts["test_a.py::test_dies_when_run_again"]
     assert died.verdict == "not judged"
     assert died.reason == "the process that repeated it ended with status 7"
-    assert verdicts["test_b.py::test_leaks"].verdict == "leak"
+    for letter in "bcdef":
+        assert verdicts[f"test_{letter}.py::test_leaks"].verdict == "leak"
     assert result.status == 0

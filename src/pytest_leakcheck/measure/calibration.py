@@ -32,7 +32,7 @@ _SIZES = (64, 256, 1024, 4096, 16_384, 65_536)
 _HEAP_SIZES = (1024, 4096, 16_384, 65_536, 262_144)
 _WARM_UPS, _REPEATS = 2, 4
 
-Repeat = Callable[[pytest.Item, int], RepeatRecord]
+Repeat = Callable[[pytest.Item, int], list[RepeatRecord]]
 
 
 class PlantedItem(pytest.Item):
@@ -50,7 +50,7 @@ def calibrate(
     """Plant and repeat. About 50 ms on a small heap.
 
     Args:
-        repeat: one measured run of an item.
+        repeat: so many measured runs of an item.
         null: growth of the empty test.
     """
     limits = settings.thresholds
@@ -59,7 +59,7 @@ def calibrate(
         for size in sizes:
             item: Any = PlantedItem.from_parent(session, name="leakcheck-planted")
             item.plant = lambda size=size: plant(size)
-            seen = [repeat(item, number) for number in range(_WARM_UPS + _REPEATS)][_WARM_UPS:]
+            seen = repeat(item, _WARM_UPS + _REPEATS)[_WARM_UPS:]
             if grows_always(seen, null, signal, noise_of(signal, limits)):
                 return size
         return None

@@ -19,7 +19,7 @@ from pytest_leakcheck.measure.repeat import Repeater
 from pytest_leakcheck.measure.rerun import run_as_in_the_suite
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
-from pytest_leakcheck.plan import EARLIER_ENDED, NOT_COLLECTED, Plan, Progress, Task
+from pytest_leakcheck.plan import EARLIER_ENDED, NOT_COLLECTED, Plan, Progress, Task, claim
 from pytest_leakcheck.records import EventRecord, SkipRecord, SuspectRecord
 
 #: A confirming process that has grown by so much is replaced by a fresh one.
@@ -73,7 +73,10 @@ class Confirming:
             if nodeid not in found:
                 self._note(NOT_COLLECTED, nodeid, "was not collected")
         earlier = [found[nodeid] for nodeid in self._earlier if nodeid in found]
-        items[:] = [*earlier, *(item for item in items if item.nodeid in self._tasks)]
+        wanted = [item for item in items if item.nodeid in self._tasks]
+        # Each of several processes begins in another place; all go round.
+        first = len(wanted) * self._plan.lane // self._plan.lanes
+        items[:] = [*earlier, *wanted[first:], *wanted[:first]]
         for item in items:
             for node in item.listchain():
                 # pytest-timeout would take all the repeats for one test.
@@ -93,20 +96,24 @@ class Confirming:
             item.session.shouldstop = "leakcheck: the time for these tests is over"
             return True
         for task in self._tasks[item.nodeid]:
-            self._say(Progress(begin=task.name))
-            self._journal.append(SuspectRecord(nodeid=task.name, at="begin"))
-            try:
-                self._repeater.confirm(item, task.name, wide=task.wide, patient=task.patient)
-            except Exception as error:  # noqa: BLE001 - the next suspect may fare better
-                told = f"the harness failed while repeating it: {type(error).__name__}: {error}"
-                self._journal.append(SkipRecord(nodeid=task.name, reason=told))
-            self._journal.append(SuspectRecord(nodeid=task.name, at="end"))
-            self._say(Progress(end=task.name))
+            if not self._plan.claims or claim(Path(self._plan.claims), task):
+                self._repeat(item, task)
         self._end_fixtures(item, nextitem)
         if self._too_large():
             self._say(Progress(full=True))
             item.session.shouldstop = "leakcheck: a fresh process goes on"
         return True
+
+    def _repeat(self, item: pytest.Item, task: Task) -> None:
+        self._say(Progress(begin=task.name))
+        self._journal.append(SuspectRecord(nodeid=task.name, at="begin"))
+        try:
+            self._repeater.confirm(item, task.name, wide=task.wide, patient=task.patient)
+        except Exception as error:  # noqa: BLE001 - the next suspect may fare better
+            told = f"the harness failed while repeating it: {type(error).__name__}: {error}"
+            self._journal.append(SkipRecord(nodeid=task.name, reason=told))
+        self._journal.append(SuspectRecord(nodeid=task.name, at="end"))
+        self._say(Progress(end=task.name))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:

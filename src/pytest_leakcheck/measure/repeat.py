@@ -25,7 +25,7 @@ from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_e
 from pytest_leakcheck.measure.calibration import calibrate
 from pytest_leakcheck.measure.evidence import Evidence
 from pytest_leakcheck.measure.rerun import NullItem, uses_wider_fixtures
-from pytest_leakcheck.measure.runs import Runs
+from pytest_leakcheck.measure.runs import Runs, Tape
 from pytest_leakcheck.measure.signals import Probes, heap_probe, mapped_probe
 from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.records import (
@@ -73,6 +73,7 @@ class Repeater:
         self._evidence = Evidence(settings, boundary, self._runs.run_once, write, folder, root)
         self.null = Growth()
         self.null_net = Growth()
+        self._tape = Tape()
         self._evidenced: set[frozenset[str]] = set()
         self._null_sites: set[tuple[str, int]] = set()
         self._null_runs = 1
@@ -86,11 +87,10 @@ class Repeater:
         """Learn what pytest itself keeps per run, from an item that does nothing."""
         item = NullItem.from_parent(session, name="leakcheck-null")
         try:
-            packed = [
-                _packed(self._runs.repeat(item, item.nodeid, "null", number))
-                for number in range(runs + 2)
-            ]
-            records = [r for r in map(_unpacked, packed[2:]) if r.outcome == "passed"]
+            self._tape.rewind()
+            for number in range(runs + 2):
+                self._tape.append(self._runs.repeat(item, item.nodeid, "null", number))
+            records = [r for r in self._tape.records()[2:] if r.outcome == "passed"]
             self._null_runs = self._settings.net_quick_repeats
             net = self._runs.together(item, item.nodeid, "null-net", self._null_runs)
             self._write(net)
@@ -118,8 +118,11 @@ class Repeater:
     def _calibrate(self, session: pytest.Session) -> None:
         """Learn and write down how small a leak is seen here."""
 
-        def repeat(item: pytest.Item, number: int) -> RepeatRecord:
-            return self._runs.repeat(item, item.nodeid, "null", number)
+        def repeat(item: pytest.Item, times: int) -> list[RepeatRecord]:
+            self._tape.rewind()
+            for number in range(times):
+                self._tape.append(self._runs.repeat(item, item.nodeid, "null", number))
+            return self._tape.records()
 
         self._write(calibrate(session, repeat, self.null, self._settings))
 
@@ -139,11 +142,9 @@ class Repeater:
         nextitem = item.session if wide else None
         settings = self._settings
         self._runs.begin()
-        for number in range(settings.warmups):
-            warm = self._runs.repeat(item, name, "warm-up", number, nextitem)
-            self._write(warm)
-            if warm.outcome != "passed":
-                return self._give_up(name, warm.outcome)
+        outcome = self._warm_up(item, name, nextitem)
+        if outcome != "passed":
+            return self._give_up(name, outcome)
         steady = self._steady(item, name, nextitem)
         found = Repeats(steady=steady, null=self.null)
         if any(record.outcome != "passed" for record in steady):
@@ -156,6 +157,19 @@ class Repeater:
             return found
         return self._explain(item, name, found, nextitem, wide=wide)
 
+    def _warm_up(self, item: pytest.Item, name: str, nextitem: Any) -> Outcome:
+        """The runs before the steady ones; nothing of them is alive when those begin."""
+        outcome: Outcome = "passed"
+        self._tape.rewind()
+        for number in range(self._settings.warmups):
+            self._tape.append(self._runs.repeat(item, name, "warm-up", number, nextitem))
+            outcome = self._tape.records()[-1].outcome
+            if outcome != "passed":
+                break
+        for record in self._tape.records():
+            self._write(record)
+        return outcome
+
     def _give_up(self, name: str, outcome: Outcome) -> Repeats:
         self._write(
             SkipRecord(
@@ -166,12 +180,12 @@ class Repeater:
         return Repeats(steady=[], null=self.null)
 
     def _steady(self, item: pytest.Item, name: str, nextitem: Any) -> list[RepeatRecord]:
-        packed: list[bytes] = []
+        self._tape.rewind()
         for number in range(self._settings.weak_repeats):
-            packed.append(_packed(self._runs.repeat(item, name, "steady", number, nextitem)))
-            if self._is_decided(list(map(_unpacked, packed))):
+            self._tape.append(self._runs.repeat(item, name, "steady", number, nextitem))
+            if self._is_decided(self._tape.records()):
                 break
-        steady = list(map(_unpacked, packed))
+        steady = self._tape.records()
         for record in steady:
             self._write(record)
         return steady
@@ -363,12 +377,13 @@ class Repeater:
         """Repeat with every fixture but the session's ended each time: does it still grow?"""
         if not uses_wider_fixtures(item):
             return []
-        records: list[RepeatRecord] = []
+        self._tape.rewind()
         for number in range(1 + self._settings.release_repeats):
-            record = self._runs.repeat(item, name, "release", number, item.session)
-            if number:  # the first one ends the fixtures that the steady repeats set up
-                self._write(record)
-                records.append(record)
+            self._tape.append(self._runs.repeat(item, name, "release", number, item.session))
+        # The first one ends the fixtures that the steady repeats set up.
+        records = self._tape.records()[1:]
+        for record in records:
+            self._write(record)
         return records
 
 
@@ -380,12 +395,6 @@ _ENDED = {
     "xpassed": "passes where it was expected to fail",
     "passed": "passes",
 }
-
-
-# Between two repeats a record is kept as one small block: a struct with its numbers is a dozen
-# and would look like growth.
-_packed = msgspec.msgpack.Encoder().encode
-_unpacked = msgspec.msgpack.Decoder(RepeatRecord).decode
 
 
 def _with_sites(cause: Cause, sites: list[Any], among: int) -> Cause:

@@ -1,15 +1,19 @@
 """Runs of one item, measured: one by one, many together, in windows.
 
-Between two readings nothing but the item's protocol runs, and what the harness notes is packed.
+Repeats in a row are measured from the end of one to the end of the next: both readings are taken at
+the same place, so that what the harness itself holds there is in both and cancels out. What it
+notes between them goes to a :class:`Tape`.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from array import array
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from pytest_leakcheck.measure.caches import clear_interpreter_caches, settle_warning_filters
@@ -28,6 +32,35 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.064
 _MOST_VAIN_WAITS = 3
 
 
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(RepeatRecord).decode
+_ROOM = 1 << 16
+
+
+class Tape:
+    """Records of repeats, in a block of memory that is there from the start.
+
+    As objects they would be a dozen blocks for each repeat, which looks like growth.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = bytearray(_ROOM)
+        self._end = array("Q", [0])  # an attribute would be a new object for each number
+
+    def rewind(self) -> None:
+        """Forget what there is; the memory stays."""
+        self._end[0] = 0
+
+    def append(self, record: RepeatRecord) -> None:
+        line = _encode(record) + b"\n"
+        begin = self._end[0]
+        end = self._end[0] = begin + len(line)
+        self._bytes[begin:end] = line  # past its end it grows, which is rare
+
+    def records(self) -> list[RepeatRecord]:
+        return [_decode(line) for line in self._bytes[: self._end[0]].splitlines()]
+
+
 class Runs:
     """Runs items again and reads the signals around them.
 
@@ -40,11 +73,13 @@ class Runs:
         self._boundary = boundary
         self._forget = forget
         self._hopeless = 0
+        self._last: tuple[pytest.Item, Reading] | None = None
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
 
     def begin(self) -> None:
         """Another item: waiting for its threads and descriptors may help again."""
         self._hopeless = 0
+        self._last = None
 
     def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
         """Know a wider fixture that has been set up."""
@@ -53,6 +88,7 @@ class Runs:
 
     def run_once(self, item: pytest.Item, nextitem: Any = None) -> Outcome:
         """The item's whole protocol; wider fixtures stay up unless ``nextitem`` says otherwise."""
+        self._last = None
         outcome = rerun(item, nextitem)
         drop_finished(self._wider.values())
         self._forget()
@@ -66,10 +102,8 @@ class Runs:
         """One measured run: draw the line, run, collect, look."""
         self._boundary.draw()
         modules = len(_sys_modules)
-        # Both readings follow a collection: it also empties the interpreter's free lists.
-        self._boundary.collect()
+        base = self._base_of(item)
         collected = collected_so_far()
-        base = self._probes.read()
         start = _clock()
         outcome = self.run_once(item, nextitem)
         duration = _clock() - start
@@ -80,6 +114,7 @@ class Runs:
         mine = survivors_of(item, self._boundary, self)
         types, count = count_types(mine), len(mine)
         del mine
+        self._last = (item, after)
         unseen = self._boundary.user_froze or self._boundary.user_unfroze
         return RepeatRecord(
             nodeid=name,
@@ -96,6 +131,14 @@ class Runs:
             duration_s=round(duration, 6),
             module_count=max(0, len(_sys_modules) - modules),
         )
+
+    def _base_of(self, item: pytest.Item) -> Reading:
+        """Where a repeat starts from: the end of the last one, when nothing else has run since."""
+        if self._last is not None and self._last[0] is item:
+            return self._last[1]
+        # All readings follow a collection: it also empties the interpreter's free lists.
+        self._boundary.collect()
+        return self._probes.read(peak=False)
 
     def _read_settled(self, base: Reading) -> Reading:
         """The signals, after a moment's grace for threads and descriptors that are on their way.
