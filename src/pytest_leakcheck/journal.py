@@ -12,13 +12,14 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from pytest_leakcheck.errors import RunError
 from pytest_leakcheck.records import (
     SCHEMA,
+    AlikeRecord,
     AssignRecord,
     CalibrationRecord,
     CaptureRecord,
@@ -176,6 +177,8 @@ class Run:
     captures: dict[str, list[CaptureRecord]] = field(default_factory=dict)
     resources: dict[str, list[ResourceRecord]] = field(default_factory=dict)
     watched: dict[str, WatchRecord] = field(default_factory=dict)
+    alike: dict[str, str] = field(default_factory=dict)
+    """Suspect → the one whose evidence stands for both."""
     skips: dict[str, SkipRecord] = field(default_factory=dict)
     unfinished: set[str] = field(default_factory=set)
     """Suspects whose repeats were cut off: the budget ended, or the process died."""
@@ -189,6 +192,10 @@ class Run:
     """Worker whose journal ends without an end record → the test that it was running."""
     damaged: dict[str, int] = field(default_factory=dict)
     """Journal file → lines that could not be read."""
+
+    def opened_by(self, nodeid: str) -> list[ResourceRecord]:
+        """What a test opens and leaves open."""
+        return self.resources.get(self.alike.get(nodeid, nodeid), [])
 
     def nodeids(self) -> set[str]:
         """Every test that was measured."""
@@ -313,20 +320,25 @@ def _sort_in(run: Run, worker: str, record: JournalRecord) -> None:
             _sort_in_evidence(run, record)
 
 
+#: Where a run keeps what there may be several of for a test.
+_LISTS: dict[type, str] = {
+    RepeatRecord: "repeats",
+    CauseRecord: "causes",
+    CycleRecord: "cycles",
+    CaptureRecord: "captures",
+    ResourceRecord: "resources",
+}
+
+
 def _sort_in_evidence(run: Run, record: JournalRecord) -> None:
     match record:
-        case RepeatRecord():
-            run.repeats.setdefault(record.nodeid, []).append(record)
-        case CauseRecord():
-            run.causes.setdefault(record.nodeid, []).append(record)
-        case CycleRecord():
-            run.cycles.setdefault(record.nodeid, []).append(record)
-        case CaptureRecord():
-            run.captures.setdefault(record.nodeid, []).append(record)
-        case ResourceRecord():
-            run.resources.setdefault(record.nodeid, []).append(record)
+        case RepeatRecord() | CauseRecord() | CycleRecord() | CaptureRecord() | ResourceRecord():
+            lists: dict[str, list[Any]] = getattr(run, _LISTS[type(record)])
+            lists.setdefault(record.nodeid, []).append(record)
         case WatchRecord():
             run.watched[record.nodeid] = record
+        case AlikeRecord():
+            run.alike[record.nodeid] = record.of
         case SuspectRecord(at="begin"):
             run.unfinished.add(record.nodeid)
         case SuspectRecord():

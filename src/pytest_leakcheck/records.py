@@ -385,6 +385,14 @@ class WatchRecord(Record, frozen=True, tag="watch"):
     """Where the Python memory that stayed was allocated (tracemalloc), largest first."""
 
 
+class AlikeRecord(Record, frozen=True, tag="alike"):
+    """What a suspect leaves was not looked for again: another instance of the same test function,
+    which grows by the same signals, was looked into."""
+
+    nodeid: str
+    of: str
+
+
 class SuspectRecord(Record, frozen=True, tag="suspect"):
     """The confirming process begins with a suspect, or has written all that it has to say of it."""
 
@@ -465,6 +473,7 @@ JournalRecord: TypeAlias = (
     | CaptureRecord
     | ResourceRecord
     | WatchRecord
+    | AlikeRecord
     | SuspectRecord
     | SkipRecord
     | AssignRecord

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import suites
@@ -200,3 +201,32 @@ def test_it_is_told_on_the_terminal(result: Result) -> None:
     place = f"opened at app/store.py:8 in {function_name('Pipe.__init__')} by posix.pipe"
     assert f"2 pipe, {place}" in shown
     assert "2 more stay open after each run (pipe), opened at app/store.py:8" in shown
+
+
+def test_instances_of_a_function_share_what_one_of_them_showed(tmp_path: Path) -> None:
+    """One is watched; the others grow by the same signals on each of their own repeats, and have
+    its cause. One that keeps nothing is none of them."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import os, pytest
+
+                @pytest.mark.parametrize("name", ["a", "b", "c", "clean"])
+                def test_opens(name):
+                    ends = os.pipe()
+                    if name == "clean":
+                        for end in ends:
+                            os.close(end)
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    verdicts = result.verdicts()
+    assert verdicts.pop("test_a.py::test_opens[clean]").verdict == "settles"
+    assert {test.verdict for test in verdicts.values()} == {"leak"}
+    assert len({tuple(test.fingerprints) for test in verdicts.values()}) == 1
+    assert len(result.run.watched) == 1
+    assert set(result.run.alike.values()) == set(result.run.watched)
+    for nodeid in verdicts:
+        assert [found.what for found in result.run.opened_by(nodeid)] == ["pipe"]

@@ -85,6 +85,8 @@ def settings_of(run: Run) -> Settings:
 
 def causes_of(run: Run, nodeid: str) -> list[Cause]:
     """The causes of a test: who holds what stays; else who allocated it, where memray saw that."""
+    if nodeid in run.alike:
+        return causes_of(run, run.alike[nodeid])
     watched = run.watched.get(nodeid)
     causes = [with_compiled_code(record.cause, watched) for record in run.causes.get(nodeid, [])]
     if causes:
@@ -366,8 +368,8 @@ def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> Caus
 
 def _opened(run: Run, witnesses: list[TestVerdict], fingerprint: str) -> list[ResourceRecord]:
     """What the first watched witness opens and leaves open, where the cause carries its growth."""
-    carried = [w.nodeid for w in witnesses if w.fingerprints[:1] == [fingerprint]]
-    return next((run.resources[n] for n in carried if n in run.resources), [])
+    carried = (w.nodeid for w in witnesses if w.fingerprints[:1] == [fingerprint])
+    return next(filter(None, map(run.opened_by, carried)), [])
 
 
 def _typical(witnesses: Sequence[TestVerdict], fingerprint: str) -> TestVerdict | None:

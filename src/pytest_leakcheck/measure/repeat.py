@@ -19,8 +19,15 @@ import pytest
 from pytest_leakcheck.judge.endurance import further_windows, long_time, window_runs
 from pytest_leakcheck.judge.lasting import comes_and_goes, few_blocks_add_up, maps_more
 from pytest_leakcheck.judge.native import HELD_FROM_C
-from pytest_leakcheck.judge.repeats import Repeats, grows_always, grows_never, still_undecided
+from pytest_leakcheck.judge.repeats import (
+    Repeats,
+    grows_always,
+    grows_never,
+    noise_of,
+    still_undecided,
+)
 from pytest_leakcheck.judge.statistics import median_growth
+from pytest_leakcheck.judge.suspects import function_of
 from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_explaining
 from pytest_leakcheck.measure.calibration import calibrate
 from pytest_leakcheck.measure.evidence import Evidence
@@ -29,6 +36,7 @@ from pytest_leakcheck.measure.runs import Runs, Tape
 from pytest_leakcheck.measure.signals import Probes, heap_probe, mapped_probe
 from pytest_leakcheck.measure.survivors import Boundary
 from pytest_leakcheck.records import (
+    AlikeRecord,
     Cause,
     CauseRecord,
     EventRecord,
@@ -44,6 +52,9 @@ if TYPE_CHECKING:
     from pytest_leakcheck.settings import Settings
 
 _clock = time.perf_counter
+
+#: A test function, and the signals that grow on each run of an instance.
+_Likeness = tuple[str, frozenset[str]]
 
 
 class Repeater:
@@ -75,6 +86,7 @@ class Repeater:
         self.null_net = Growth()
         self._tape = Tape()
         self._evidenced: set[frozenset[str]] = set()
+        self._placed: dict[_Likeness, str] = {}
         self._null_sites: set[tuple[str, int]] = set()
         self._null_runs = 1
         self._patient = False
@@ -221,6 +233,10 @@ class Repeater:
     ) -> Repeats:
         """Who holds the growth, whether it lasts, and where it was allocated."""
         found = self._with_holders(item, name, found, nextitem)
+        likeness = None if wide or found.causes else self._likeness(name, found)
+        of = None if likeness is None else self._placed.get(likeness)
+        if of is None:
+            found = self._with_containers(item, found, nextitem)
         told = frozenset(cause.fingerprint for cause in found.causes)
         known = bool(told) and told in self._evidenced
         # What a cause is excused or doubted for has to be seen of each test anew.
@@ -231,12 +247,29 @@ class Repeater:
             self._write_causes(name, found.causes)
             return found
         found = replace(found, release=[] if wide else self._release(item, name))
+        if of is not None and self._verdict(found) != "unconfirmed":
+            self._write(AlikeRecord(nodeid=name, of=of))
+            return found
         if known and self._verdict(found) != "unconfirmed":
             # Tracing says where memory was allocated: once for each cause is enough.
             self._write_causes(name, found.causes)
             return found
         self._evidenced.add(told)
-        return self._with_places(item, name, found, nextitem)
+        found = self._with_places(item, name, found, nextitem)
+        if likeness is not None and not any(c.limit or c.dead for c in found.causes):
+            self._placed[likeness] = name
+        return found
+
+    def _likeness(self, name: str, found: Repeats) -> _Likeness:
+        """What instances of one test function share that grow alike."""
+        limits = self._settings.thresholds
+        signals = ("survivors", "blocks", "heap_bytes", "fds", "threads", "children")
+        grown = [
+            signal
+            for signal in signals
+            if grows_always(found.steady, self.null, signal, noise_of(signal, limits))
+        ]
+        return function_of(name), frozenset(grown)
 
     def _with_holders(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Who holds what stays; growth by inexact signals gets a look at many runs first, since to
@@ -245,7 +278,11 @@ class Repeater:
         found = replace(found, causes=causes, kept=kept)
         if kept == 0 or not grows_exactly(found.steady, self.null):
             found = self._with_net(item, name, found, nextitem)
-        if not causes and not self._is_cleared(found):
+        return found
+
+    def _with_containers(self, item: pytest.Item, found: Repeats, nextitem: Any) -> Repeats:
+        """Which containers grow, where nothing that the collector tracks is kept."""
+        if not found.causes and not self._is_cleared(found):
             runs = 2 if self._is_quick(list(found.steady)) else 1
             found = replace(found, causes=self._evidence.containers(item, nextitem, runs))
         return found

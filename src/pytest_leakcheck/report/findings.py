@@ -205,7 +205,7 @@ def _of_test(test: TestVerdict, run: Run, folder: Path, number: int) -> Finding:
         command=reproduce(test.nodeid),
         flamegraph=_flamegraph(run, [test.nodeid], folder),
         sites=[_site(site) for capture in captures for site in capture.sites],
-        opened=[_opened(found) for found in run.resources.get(test.nodeid, ())],
+        opened=[_opened(found) for found in run.opened_by(test.nodeid)],
         witnesses=[test.nodeid],
     )
 

@@ -269,7 +269,7 @@ def print_test(run: Run, judged: JudgedRun, test: TestVerdict, console: Console)
                 print_cause(summary, console)
     shown = {s.cause.fingerprint for s in judged.causes if s.opened}
     if shown.isdisjoint(test.fingerprints):
-        for line in resource_lines(run.resources.get(test.nodeid, ())):
+        for line in resource_lines(run.opened_by(test.nodeid)):
             _line(console, line)
     for capture in run.captures.get(test.nodeid, ()):
         if capture.flamegraph:
