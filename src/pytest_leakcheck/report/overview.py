@@ -14,6 +14,7 @@ from pytest_leakcheck.journal import Run
 from pytest_leakcheck.records import (
     SIGNALS,
     VERDICTS,
+    CauseSummary,
     FixtureRecord,
     Growth,
     JudgedRun,
@@ -57,10 +58,11 @@ def run_sentence(judged: JudgedRun) -> str:
     if not counts["leak"]:
         return _no_leak_sentence(everything, counts)
     leaking = f"{count(counts['leak'])} of {everything}"
-    if not judged.causes:
+    found = leaking_causes(judged)
+    if not found:
         return f"{leaking} {_leak(counts['leak'])}; no cause was found"
-    worst = judged.causes[0]
-    causes = f"{plural(len(judged.causes), 'cause')} {_leak(len(judged.causes))} in {leaking}"
+    worst = found[0]
+    causes = f"{plural(len(found), 'cause')} {_leak(len(found))} in {leaking}"
     return f"{causes}; the worst by {growth_words(worst.slopes, limit=3)} per run"
 
 
@@ -83,6 +85,13 @@ def _no_leak_sentence(everything: str, counts: Counter[VerdictName]) -> str:
 
 def _leak(number: int) -> str:
     return "leaks" if number == 1 else "leak"
+
+
+def leaking_causes(judged: JudgedRun) -> list[CauseSummary]:
+    """The causes that a leaking test shows, in their order; what a wider fixture lets go is none
+    of them."""
+    leaking = {test.nodeid for test in judged.tests if test.verdict == "leak"}
+    return [found for found in judged.causes if not leaking.isdisjoint(found.witnesses)]
 
 
 def verdict_counts(judged: JudgedRun) -> Counter[VerdictName]:

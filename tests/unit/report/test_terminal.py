@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 import pytest
 import samples
 
 from pytest_leakcheck.compare.comparison import compare_runs
 from pytest_leakcheck.errors import UsageError
 from pytest_leakcheck.report import terminal
+from pytest_leakcheck.report.overview import run_sentence
 from pytest_leakcheck.report.trace import ASCII, UNICODE, path_lines
 
 
@@ -113,3 +115,18 @@ def test_names_are_not_read_as_markup() -> None:
     terminal.print_one(run, samples.renamed(judged, names), "t.py::test", console)
     assert "t.py::test[red]x[/red]\\x1b[31m" in file.getvalue()
     assert "\x1b" not in file.getvalue()
+
+
+def test_a_cause_that_wider_fixtures_let_go_does_not_leak() -> None:
+    """The sentence counts the causes of tests that leak."""
+    _, judged = samples.chroma_run(tests=60)
+    first, *others = judged.causes
+    held = msgspec.structs.replace(
+        judged,
+        tests=[
+            msgspec.structs.replace(t, verdict="held") if t.nodeid in first.witnesses else t
+            for t in judged.tests
+        ],
+    )
+    assert run_sentence(judged).startswith(f"{1 + len(others)} causes leak in ")
+    assert run_sentence(held).startswith(f"{len(others)} causes leak in ")
