@@ -137,7 +137,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     traced_repeats: int = 2
     """Traces by tracemalloc of a suspect that grows …"""
     traced_quick_runs: int = 6
-    """… each of so many runs where it is quick, of one where it is not."""
+    """… each of so many runs where it is quick, of one where it is not …"""
+    traced_s: float = 1.5
+    """… as far as they fit into so many seconds, for a quick test may be slow under it."""
     native_repeats: int = 2
     """Repeats under memray of a suspect whose C heap grows."""
     traceback_frames: int = 6

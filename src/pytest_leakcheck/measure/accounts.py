@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_leakcheck.measure.caches import settle_warning_filters
 from pytest_leakcheck.measure.retention import (
-    count_pytests,
+    Shapes,
     divide,
     running_state,
     settle_log_buffers,
@@ -49,9 +49,9 @@ _gc_enabled = gc.isenabled
 _modules = sys.modules
 
 #: A collection of the whole heap is due at a module's end when so many objects were frozen since
-#: the last one, and all such collections keep within this share of the run's time and a start …
+#: the last one, and all such collections keep within this share of the run's time …
 _DEBT_AT_MODULE_END = 5_000
-_FULL_SHARE, _FULL_START_S = 0.01, 0.1
+_FULL_SHARE = 0.01
 #: … the first one at what an object of the heap takes …
 _FULL_COST_S = 4e-7
 #: … and always when they exceed this share of the heap and this number.
@@ -103,6 +103,7 @@ class Accounts:
         self._boundary = boundary
         self._first = self._base = Reading(at_s=0.0)
         self._known: dict[str, int] = {}
+        self._shapes = Shapes()
         self._charged_unread: dict[str, int] = {}
         self._heap_objects = 0
         self._index = 0
@@ -235,7 +236,7 @@ class Accounts:
         """
         survivors = self._boundary.survivors()
         if not self._fixture_ids:
-            of_pytest = count_pytests(survivors, item, self._boundary.mark)
+            of_pytest = self._shapes.count(survivors, item, self._boundary.mark)
             if of_pytest is not None:
                 return 0, {}, of_pytest, 0
         stack = running_state(1)
@@ -250,7 +251,7 @@ class Accounts:
             self._collect_all()
         elif module_ended and debt > _DEBT_AT_MODULE_END:
             spent = self._full_s + self._full_cost_s
-            if spent <= _FULL_START_S + _FULL_SHARE * self._probes.elapsed():
+            if spent <= _FULL_SHARE * self._probes.elapsed():
                 self._collect_all()
 
     def _collect_all(self) -> None:

@@ -5,6 +5,7 @@ Loading the explaining room costs 50 ms, in the process that repeats suspects on
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,8 @@ from pytest_leakcheck.records import (
 
 if TYPE_CHECKING:
     from pytest_leakcheck.settings import Settings
+
+_clock = time.perf_counter
 
 Run = Callable[[pytest.Item, Any], Outcome]
 
@@ -141,13 +144,20 @@ class Evidence:
     def traced(
         self, item: pytest.Item, name: str, phase: Phase, runs: int, nextitem: Any = None
     ) -> RepeatRecord | None:
-        """Runs under tracemalloc: Python bytes that stay of each, and where they were allocated."""
+        """Runs under tracemalloc: Python bytes that stay of each, and where they were allocated.
+
+        Args:
+            runs: as many as fit into the time for it, two of them in any case.
+        """
         trace = PythonTrace(self._settings.traceback_frames, self._root)
         self._boundary.draw()
         trace.start()
         outcome: Outcome = "passed"
-        for _ in range(runs):
+        done, start = 0, _clock()
+        while done < min(2, runs) or (done < runs and _clock() - start < self._settings.traced_s):
             outcome = self._run(item, nextitem)
+            done += 1
+        runs = done
         self._boundary.collect()
         seen = trace.stop(runs)
         if seen is None:

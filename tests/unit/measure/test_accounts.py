@@ -258,7 +258,7 @@ def test_imports_of_a_test_are_named(house: House, monkeypatch: pytest.MonkeyPat
 
 def test_a_debt_is_paid_when_it_is_large(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old cycles are freed at a module's end, and charged to the full collection."""
-    monkeypatch.setattr(accounts, "_FULL_START_S", 60.0)  # this process's heap may be a slow one
+    monkeypatch.setattr(accounts, "_FULL_SHARE", 1e9)  # the house is a moment old
     house.accounts.begin_test("t.py::a")
     KEPT.append([bytearray(2**20), [[] for _ in range(6000)]])
     KEPT[0].append(KEPT[0])
