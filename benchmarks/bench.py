@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import confirm_cost
 import explain_cost
 import footprint
 import overhead
@@ -23,6 +24,7 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 PARTS = {
     "overhead": (overhead.main, "What a test costs, beside other ways"),
     "profile": (sweep_profile.main, "Where the sweep's own time goes"),
+    "confirm": (confirm_cost.main, "What repeating and explaining the suspects takes"),
     "footprint": (footprint.main, "What the harness itself takes"),
     "explain": (explain_cost.main, "Saying who holds an object"),
     "report": (report_cost.main, "Reports and comparisons of many tests"),

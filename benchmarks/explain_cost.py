@@ -38,6 +38,11 @@ if shape == "linked list of 10,000":
         last.next = Session(); last = last.next
     shop.registry["first"] = leaked[0]
     target = [last]
+elif shape == "a reference in C only":
+    import ctypes
+    for one in leaked:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
+    target = leaked
 else:
     for number, one in enumerate(leaked):
         setattr(shop, f"cache_{{number}}", {{"open": one}})
@@ -89,7 +94,10 @@ _TOOLS = {
     "guppy3 iso().shpaths": ("guppy", _GUPPY),
     "pympler summary (which types, not who)": ("pympler", _PYMPLER),
 }
-_SHAPES = ("one dict on a module", "linked list of 10,000", "one dict with all")
+_SHAPES = (
+    *("one dict on a module", "linked list of 10,000", "one dict with all"),
+    "a reference in C only",
+)
 
 #: A tool that takes longer than this on one question is given up.
 _MOST_S = 60
@@ -120,7 +128,10 @@ def measure(heaps: list[float], *, quick: bool) -> Part:
             if part.rows[-1].value is not None:
                 seconds[tool].append(part.rows[-2].value or 0.0)
     size = heaps[0]
-    for shape, causes in ((_SHAPES[0], 100), (_SHAPES[1], 1), (_SHAPES[2], 1)):
+    for shape, causes in (
+        (_SHAPES[0], 100),
+        *((shape, 1) for shape in _SHAPES[1:]),
+    ):
         for tool in tools[: 1 if quick else 2]:
             subject = f"{size:g} M objects, {shape}, {causes} causes"
             part.rows += _rows(tool, subject, shape, causes, size)
