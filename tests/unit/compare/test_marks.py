@@ -47,6 +47,7 @@ def verdicts(draw: st.DrawFn) -> TestVerdict:
         outcome="passed",
         slopes=draw(slopes()),
         basis=draw(st.sampled_from(("repeated", "by signature", "one run"))),
+        like=draw(st.sampled_from(("", "t.py::other"))),
     )
 
 
@@ -152,6 +153,15 @@ def test_a_signal_that_goes_the_other_way_is_told() -> None:
 
 def _fds(number: int) -> Slope:
     return Slope(per_run=number, low=number, high=number, runs=12)
+
+
+def test_amounts_of_two_witnesses_are_not_held_against_each_other() -> None:
+    """Where another test was repeated in its place, only that it leaks is known of both runs."""
+    of_another = {"basis": "by signature", "like": "t.py::other"}
+    marked, reason = mark(leak(5000), leak(9000, **of_another))
+    assert marked == "same"
+    assert reason.endswith("how much was measured of t.py::test, then of t.py::other")
+    assert mark(leak(5000, **of_another), leak(9000, **of_another))[0] == "worse"
 
 
 def test_one_run_against_repeats_is_not_comparable() -> None:
