@@ -157,11 +157,14 @@ def _fds(number: int) -> Slope:
 
 def test_amounts_of_two_witnesses_are_not_held_against_each_other() -> None:
     """Where another test was repeated in its place, only that it leaks is known of both runs."""
-    of_another = {"basis": "by signature", "like": "t.py::other"}
-    marked, reason = mark(leak(5000), leak(9000, **of_another))
+
+    def lent(per_run: float) -> TestVerdict:
+        return leak(per_run, basis="by signature", like="t.py::other")
+
+    marked, reason = mark(leak(5000), lent(9000))
     assert marked == "same"
     assert reason.endswith("how much was measured of t.py::test, then of t.py::other")
-    assert mark(leak(5000, **of_another), leak(9000, **of_another))[0] == "worse"
+    assert mark(lent(5000), lent(9000))[0] == "worse"
 
 
 def test_one_run_against_repeats_is_not_comparable() -> None:
