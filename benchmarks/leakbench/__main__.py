@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -23,6 +20,7 @@ import msgspec
 from .cases import FAMILIES, QUICK, SIDES, Case, SideName, load_cases
 from .environments import KEPT, Environments, UnmadeEnvironmentError, measured_revision
 from .instances import CASE_FILE
+from .load import load
 from .report import Row, faults, write_accuracy
 from .score import confusion, score
 from .tools import OURS, TOOLS, Answer, Job, Outcome, Tool, run_tool
@@ -50,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for seed in range(options.seed, options.seed + (options.seeds if tool is OURS else 1))
     ]
     bench = Bench(options)
-    with busy() if options.load else nothing(), ThreadPoolExecutor(options.jobs) as pool:
+    with load(wanted=options.load), ThreadPoolExecutor(options.jobs) as pool:
         outcomes = [
             done for done in pool.map(lambda run: bench.run(*run), runs) if _tell(bench, done)
         ]
@@ -193,24 +191,6 @@ def _tell(bench: Bench, outcome: Outcome) -> bool:
         for line in faults(bench.row(outcome)):
             print(f"    {line}", flush=True)
     return True
-
-
-@contextmanager
-def busy() -> Iterator[None]:
-    """Another process that computes all the time."""
-    process = subprocess.Popen([sys.executable, "-c", "while True: sum(range(10**6))"])
-    try:
-        time.sleep(0.2)
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def nothing() -> Iterator[None]:
-    """No load."""
-    yield
 
 
 if __name__ == "__main__":

@@ -71,9 +71,10 @@ def run_of(outcome: Outcome) -> tuple[str, str, str, str, int, int, bool]:
     return o.family, o.case, o.side, o.tool, o.seed, o.workers, o.loaded
 
 
-def suite_run_of(result: Result) -> tuple[str, int, int]:
+def suite_run_of(result: Result) -> tuple[str, int, int, bool]:
     """What tells a run of a suite from others, and their order; its own order comes first."""
-    return result.name, result.workers, -1 if result.seed is None else result.seed
+    order = -1 if result.seed is None else result.seed
+    return result.name, result.workers, order, result.loaded
 
 
 def _read(folder: Path, kind: type[T]) -> list[T]:

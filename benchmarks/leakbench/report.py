@@ -483,7 +483,8 @@ def _suites_table(suites: list[Result]) -> list[str]:
 def _condition(suite: Result) -> str:
     """How a suite was run: ``-n 2, order 1``."""
     order = "own order" if suite.seed is None else f"order {suite.seed}"
-    return f"-n {suite.workers}, {order}"
+    busy = ", another process busy" if suite.loaded else ""
+    return f"-n {suite.workers}, {order}{busy}"
 
 
 def _is_real(accusation: object) -> bool:

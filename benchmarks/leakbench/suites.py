@@ -4,6 +4,7 @@ python -m leakbench.suites                     every suite
 python -m leakbench.suites click attrs         these
 python -m leakbench.suites click --workers 2   under pytest-xdist
 python -m leakbench.suites click --seed 1      in a random order
+python -m leakbench.suites click --load        beside a process that is busy all the time
 
 Each suite runs twice, plain and measured, in an environment of its own. Sources and environments
 are kept in ``.leakbench/`` at the top of the repository, results in ``.leakbench/results/suites/``,
@@ -33,6 +34,7 @@ from pytest_leakcheck.judge.runs import causes_of, judge_run
 from pytest_leakcheck.records import Cause, TestVerdict, VerdictName
 
 from .environments import KEPT, Environments, UnmadeEnvironmentError, measured_revision
+from .load import load
 
 HERE = Path(__file__).resolve().parent
 SUITES = HERE / "cases" / "suites"
@@ -113,6 +115,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Of pytest-xdist; 0 for none."""
     seed: int | None = None
     """Of a random order; ``None`` for the suite's own."""
+    loaded: bool = False
+    """Whether another process was busy meanwhile."""
     tests: int
     plain_s: float
     measured_s: float
@@ -167,12 +171,15 @@ def _run(*command: str) -> None:
 # --- running -------------------------------------------------------------------------------------
 
 
-def run_suite(name: str, suite: Suite, *, workers: int = 0, seed: int | None = None) -> Result:
+def run_suite(
+    name: str, suite: Suite, *, workers: int = 0, seed: int | None = None, loaded: bool = False
+) -> Result:
     """Run a suite plain, then measured, and judge it.
 
     Args:
         workers: of pytest-xdist; 0 for none.
         seed: of a random order; ``None`` for the suite's own.
+        loaded: keep another process busy meanwhile.
     """
     python = Environments().python_for(tuple(sorted({suite.package, *suite.requires})))
     folder = source_of(suite) if suite.sdist else _packages_of(python)
@@ -183,13 +190,14 @@ def run_suite(name: str, suite: Suite, *, workers: int = 0, seed: int | None = N
     if seed is not None:
         words += ["-p", "shuffled", f"--shuffle-seed={seed}"]
     runs = KEPT / "runs" / name
-    label = label_of(workers, seed)
+    label = label_of(workers, seed, loaded)
     measuring = [
         *("--leakcheck", f"--leakcheck-dir={runs}", f"--leakcheck-label={label}"),
         "--leakcheck-confirm-budget=3600",  # every suspect has its say, also on a busy machine
     ]
-    plain_s, plain = _pytest(python, folder, [*words, "-p", "no:leakcheck"], suite.env)
-    measured_s, measured = _pytest(python, folder, [*words, *measuring], suite.env)
+    with load(wanted=loaded):
+        plain_s, plain = _pytest(python, folder, [*words, "-p", "no:leakcheck"], suite.env)
+        measured_s, measured = _pytest(python, folder, [*words, *measuring], suite.env)
     runs.mkdir(parents=True, exist_ok=True)
     (runs / f"{label}.out").write_text(measured, encoding="utf-8")
     try:
@@ -201,6 +209,7 @@ def run_suite(name: str, suite: Suite, *, workers: int = 0, seed: int | None = N
         name=name,
         workers=workers,
         seed=seed,
+        loaded=loaded,
         tests=len(judged.tests),
         plain_s=plain_s,
         measured_s=measured_s,
@@ -216,15 +225,19 @@ def run_suite(name: str, suite: Suite, *, workers: int = 0, seed: int | None = N
     )
 
 
-def label_of(workers: int, seed: int | None) -> str:
+def label_of(workers: int, seed: int | None, loaded: bool = False) -> str:
     """The name of a run: how it was run."""
-    parts = [f"n{workers}" if workers else "", "" if seed is None else f"seed{seed}"]
+    parts = [
+        f"n{workers}" if workers else "",
+        "" if seed is None else f"seed{seed}",
+        "loaded" if loaded else "",
+    ]
     return "-".join(filter(None, parts)) or OWN_ORDER
 
 
 def store(result: Result, folder: Path = RESULTS) -> Path:
     """Write a result where the report reads it; it takes the place of an older one."""
-    label = label_of(result.workers, result.seed)
+    label = label_of(result.workers, result.seed, result.loaded)
     name = result.name if label == OWN_ORDER else f"{result.name}-{label}"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
@@ -327,6 +340,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--workers", type=int, default=0, help="of pytest-xdist")
     parser.add_argument("--seed", type=int, help="of a random order")
+    parser.add_argument("--load", action="store_true", help="keep another core busy meanwhile")
     options = parser.parse_args()
     unknown = set(options.names) - set(names)
     if unknown:
@@ -335,7 +349,9 @@ def main() -> int:
     for name in options.names or names:
         suite = load_suite(SUITES / name)
         try:
-            result = run_suite(name, suite, workers=options.workers, seed=options.seed)
+            result = run_suite(
+                name, suite, workers=options.workers, seed=options.seed, loaded=options.load
+            )
         except (LeakcheckError, UnmadeEnvironmentError, subprocess.CalledProcessError) as error:
             print(f"{name}: could not be run: {error}", flush=True)
             worst = 1

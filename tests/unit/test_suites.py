@@ -89,6 +89,7 @@ def test_labels(suites: Any) -> None:
     """How a suite was run names its run."""
     assert suites.label_of(0, None) == "plain-order"
     assert suites.label_of(2, 7) == "n2-seed7"
+    assert suites.label_of(0, 3, loaded=True) == "seed3-loaded"
 
 
 def test_a_result_is_told_with_what_is_known(suites: Any) -> None:
