@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from .status import propagate
 #: Longest run of steps that is recognised as one that repeats (tree and list nodes).
 _PERIOD = 3
 _DIGITS = 12
+#: A counter at the end of a name.
+_COUNTER = re.compile(r"(?<=_)[0-9]{3,}\b")
 
 
 class Path(NamedTuple):
@@ -85,8 +88,11 @@ def _fold(hops: list[Hop], period: int) -> list[Hop]:
 
 
 def fingerprint(root: str, generics: Sequence[str], head: str) -> str:
-    """12 hex digits over the generic path and the head's type."""
-    text = "\n".join([root, *generics, head])
+    """12 hex digits over the generic path and the head's type.
+
+    A counter that code puts at the end of the names it makes (``compiled_14052``) is left out.
+    """
+    text = _COUNTER.sub("#", "\n".join([root, *generics, head]))
     return hashlib.sha1(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[
         :_DIGITS
     ]

@@ -73,6 +73,13 @@ def test_the_fingerprint_is_stable_across_machines() -> None:
     assert re.fullmatch("[0-9a-f]{12}", fingerprint("", [], ""))
 
 
+def test_counters_in_made_up_names_do_not_tell_causes_apart() -> None:
+    """A library that numbers what it compiles leaks for one cause."""
+    one, other = (fingerprint("app", [f".compiled_{n}", "[*]"], "dict") for n in (101, 14052))
+    assert one == other
+    assert fingerprint("app", [".cache_1"], "") != fingerprint("app", [".cache_2"], "")
+
+
 def hops(*generics: str) -> list[Hop]:
     return [Hop(None, generic, generic) for generic in generics]
 
