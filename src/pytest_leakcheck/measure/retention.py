@@ -87,9 +87,10 @@ class Shapes:
     """What pytest keeps of its tests, by the types of it in their order: one test is like another.
 
     A test that leaves what an earlier one left, all of which was pytest's, is not looked into
-    again. It may have kept an object of its own only where pytest kept one of the same type less
-    at the same place, and as many blocks stay either way. Kept are hashes, in one block of memory
-    that is there from the start.
+    again: to have kept something of its own, it must have pytest keep an object of the same type
+    less, at the same place. Tests with an instance of a class are always looked into: what they put
+    on it is pytest's as well, and of any type. Kept are hashes, in one block of memory that is
+    there from the start.
     """
 
     def __init__(self) -> None:
@@ -98,6 +99,8 @@ class Shapes:
 
     def count(self, survivors: list[object], item: pytest.Item, mark: object) -> int | None:
         """:func:`count_pytests`, or what it said of an earlier test. O(survivors)."""
+        if getattr(item, "_instance", None) is not None:
+            return count_pytests(survivors, item, mark, depth=2)
         names = getattr(item, "fixturenames", ())
         shape = hash((id(type(item)), len(names), *map(id, map(type, survivors))))
         at = shape % _ROOM_FOR_SHAPES

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from pytest_leakcheck.measure import retention
 from pytest_leakcheck.measure.retention import (
+    Shapes,
     count_pytests,
     divide,
     running_state,
@@ -203,6 +205,46 @@ def test_the_quick_look_sends_what_is_not_pytests_to_the_closer_one(
     assert count_pytests([report, *hung, line.mark], request.node, line.mark) == 5
     mine = Mine()
     assert count_pytests([report, *hung, mine, line.mark], request.node, line.mark) is None
+
+
+def left_behind(report: pytest.TestReport, line: Boundary) -> list[object]:
+    """A report with what hangs on it, as the boundary shows it."""
+    return [report, vars(report), report.sections, line.mark]
+
+
+def test_what_pytest_keeps_is_looked_into_once_for_all_that_is_alike(
+    line: Boundary, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next test that leaves the same types is counted alike; one more object is looked into."""
+    shapes = Shapes()
+    reports = [pytest.TestReport("t", ("t", 0, "t"), {}, "passed", None, "call") for _ in "ab"]
+    first, second = (left_behind(report, line) for report in reports)
+    assert shapes.count(first, request.node, line.mark) == 3
+    looked: list[int] = []
+
+    def look(survivors: list[object], *_: object, **__: object) -> int | None:
+        looked.append(len(survivors))
+        return None
+
+    monkeypatch.setattr(retention, "count_pytests", look)
+    assert shapes.count(second, request.node, line.mark) == 3
+    assert looked == []
+    assert shapes.count([*second, Mine()], request.node, line.mark) is None
+    assert looked == [5]
+
+
+class TestShapesOfInstances:
+    """What a test puts on its instance may be of any type."""
+
+    def test_each_is_looked_into(
+        self, line: Boundary, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The next test of the class may keep the same type elsewhere."""
+        shapes = Shapes()
+        report = pytest.TestReport("t", ("t", 0, "t"), {}, "passed", None, "call")
+        assert shapes.count(left_behind(report, line), request.node, line.mark) == 3
+        monkeypatch.setattr(retention, "count_pytests", lambda *_, **__: None)
+        assert shapes.count(left_behind(report, line), request.node, line.mark) is None
 
 
 def test_the_quick_look_asks_hostile_objects_nothing(
