@@ -10,6 +10,7 @@ import pytest
 import suites
 from suites import Result
 
+from pytest_leakcheck.judge.runs import causes_of
 from pytest_leakcheck.measure.allocations import memray_missing
 from pytest_leakcheck.records import CauseSummary
 
@@ -230,3 +231,33 @@ def test_instances_of_a_function_share_what_one_of_them_showed(tmp_path: Path) -
     assert set(result.run.alike.values()) == set(result.run.watched)
     for nodeid in verdicts:
         assert [found.what for found in result.run.opened_by(nodeid)] == ["pipe"]
+
+
+def test_an_instance_without_a_plain_verdict_is_looked_into_itself(tmp_path: Path) -> None:
+    """Of so little growth only a trace tells that it adds up, and a container's name is better than
+    a place: neither is taken over from another instance."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import ctypes, itertools, pytest
+
+                NUMBERS = itertools.count(10**6)
+                SEEN = set()
+
+                @pytest.mark.parametrize("number", range(3))
+                def test_takes_a_reference(number):
+                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(bytes(bytearray(31))))
+
+                @pytest.mark.parametrize("number", range(3))
+                def test_adds(number):
+                    SEEN.add(next(NUMBERS))
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    verdicts = result.verdicts()
+    assert {test.verdict for test in verdicts.values()} == {"leak"}
+    run = result.run
+    held = {cause.holder for n in verdicts if "adds" in n for cause in causes_of(run, n)}
+    assert held == {"test_a.SEEN[*]"}

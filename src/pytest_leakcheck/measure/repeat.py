@@ -234,31 +234,39 @@ class Repeater:
         """Who holds the growth, whether it lasts, and where it was allocated."""
         found = self._with_holders(item, name, found, nextitem)
         likeness = None if wide or found.causes else self._likeness(name, found)
-        of = None if likeness is None else self._placed.get(likeness)
-        if of is None:
+        alike = self._placed.get(likeness) if likeness is not None else None
+        if alike is None:
             found = self._with_containers(item, found, nextitem)
-        told = frozenset(cause.fingerprint for cause in found.causes)
-        known = bool(told) and told in self._evidenced
-        # What a cause is excused or doubted for has to be seen of each test anew.
-        doubtful = any(cause.limit or cause.dead for cause in found.causes)
-        if (not known or doubtful) and not wide:
+        if not wide and not self._is_known(found, sure=True):
             found = replace(found, windows=self._endure(item, name, found, nextitem))
         if self._is_cleared(found):
             self._write_causes(name, found.causes)
             return found
         found = replace(found, release=[] if wide else self._release(item, name))
-        if of is not None and self._verdict(found) != "unconfirmed":
-            self._write(AlikeRecord(nodeid=name, of=of))
-            return found
-        if known and self._verdict(found) != "unconfirmed":
+        if alike is not None:
+            if self._verdict(found) == "leak":
+                self._write(AlikeRecord(nodeid=name, of=alike))
+                return found
+            found = self._with_containers(item, found, nextitem)
+        if self._is_known(found) and self._verdict(found) != "unconfirmed":
             # Tracing says where memory was allocated: once for each cause is enough.
             self._write_causes(name, found.causes)
             return found
-        self._evidenced.add(told)
+        self._evidenced.add(_prints(found))
         found = self._with_places(item, name, found, nextitem)
-        if likeness is not None and not any(c.limit or c.dead for c in found.causes):
+        if likeness is not None and not _is_doubtful(found):
             self._placed[likeness] = name
         return found
+
+    def _is_known(self, found: Repeats, *, sure: bool = False) -> bool:
+        """Whether the causes have been looked into.
+
+        Args:
+            sure: what a cause is excused or doubted for has to be seen of each test anew.
+        """
+        if sure and _is_doubtful(found):
+            return False
+        return bool(found.causes) and _prints(found) in self._evidenced
 
     def _likeness(self, name: str, found: Repeats) -> _Likeness:
         """What instances of one test function share that grow alike."""
@@ -432,6 +440,14 @@ _ENDED = {
     "xpassed": "passes where it was expected to fail",
     "passed": "passes",
 }
+
+
+def _prints(found: Repeats) -> frozenset[str]:
+    return frozenset(cause.fingerprint for cause in found.causes)
+
+
+def _is_doubtful(found: Repeats) -> bool:
+    return any(cause.limit or cause.dead for cause in found.causes)
 
 
 def _with_sites(cause: Cause, sites: list[Any], among: int) -> Cause:
