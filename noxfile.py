@@ -78,7 +78,8 @@ def lint(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """What measuring costs, beside other tools: results and docs/performance.md.
 
-    Arguments choose parts (overhead, profile, confirm, footprint, explain, report); ``--quick`` takes a few minutes.
+    Arguments choose parts (overhead, profile, confirm, footprint, explain, report); ``--quick``
+    takes a few minutes.
     """
     session.install("-e.[all]", *_group("subject"), *_group("bench"))
     session.run("python", "benchmarks/bench.py", *session.posargs)
