@@ -33,7 +33,7 @@ from pytest_leakcheck.judge.suspects import (
     function_of,
     screening_time,
 )
-from pytest_leakcheck.plan import Plan, Task, is_claimed
+from pytest_leakcheck.plan import Plan, Task, is_claimed, worker_environment
 from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord, TestRecord
 from pytest_leakcheck.report.text import plural
 from pytest_leakcheck.settings import Settings
@@ -41,6 +41,11 @@ from pytest_leakcheck.watch import Start, Watched, run_watched
 
 #: Without a terminal, a line is printed only when the confirmation takes longer.
 _PATIENCE_S = 5.0
+
+#: How a process ends that had nothing more to repeat.
+_IN_ORDER = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+#: So long after a process was interrupted this one knows whether it was, too.
+_HEARING_S = 0.3
 
 #: Another process starts for so many suspects: to start and collect one takes seconds.
 _LEAST_SHARE = 3
@@ -62,8 +67,7 @@ class Confirmation:
         self._environment = environment
         self._journal: Journal | None = None
         self._numbers = itertools.count(1)
-        workers = int(config.getoption("numprocesses", default=0) or 0)
-        self._workers = min(workers, len(config.getoption("tx", default=None) or []))
+        self._workers = _workers_of(config)
         self._deadline = time.monotonic() + settings.confirm_budget_s
         self._line = ProgressLine(config)
 
@@ -145,7 +149,8 @@ class Confirmation:
     def _carry_out(self, tasks: list[Task], begin_s: float | None = None) -> None:
         """Repeat them all; where they may only begin within a time, as many as that allows.
 
-        As many processes share them as the suite had workers: its tests are known to bear that.
+        As many processes share them as the suite had workers, each with a worker's name: its tests
+        are known to bear that, unless some of them are to stay together.
         """
         if not tasks:
             return
@@ -165,8 +170,8 @@ class Confirmation:
 
     def _all_lanes(self, share: _Share) -> None:
         with ThreadPoolExecutor(share.lanes) as pool:
-            running = [pool.submit(self._one_lane, share, lane) for lane in range(share.lanes)]
             try:
+                running = [pool.submit(self._one_lane, share, lane) for lane in range(share.lanes)]
                 for lane in running:
                     lane.result()
             except BaseException:
@@ -181,7 +186,7 @@ class Confirmation:
             left_s = None if share.begin_s is None else share.begin_s - spent
             watched, log = self._one_process(tasks, share, lane, left_s)
             share.done |= watched.done
-            if watched.given_up == "budget":
+            if watched.given_up == "budget" or self._is_interrupted(watched):
                 return
             if watched.current:
                 how = watched.why_unfinished("its repeats", "repeated it")
@@ -214,9 +219,9 @@ class Confirmation:
         plan_path = self._folder / f"confirm-{number}.plan"
         plan_path.write_bytes(msgspec.json.encode(plan))
         start = Start(
-            command=self._command(plan_path, tasks),
+            command=self._command(plan_path, tasks, number),
             folder=self._config.invocation_params.dir,
-            environment=self._environment,
+            environment={**self._environment, **worker_environment(plan)},
             log=self._folder / f"confirm-{number}.log",
             progress=progress,
         )
@@ -226,6 +231,13 @@ class Confirmation:
         for path in (plan_path, progress):
             path.unlink(missing_ok=True)
         return watched, start.log
+
+    def _is_interrupted(self, watched: Watched) -> bool:
+        """Whether the process and this one were interrupted together; this one hears of it in its
+        main thread."""
+        if watched.status == pytest.ExitCode.INTERRUPTED and not watched.full and not watched.over:
+            time.sleep(_HEARING_S)
+        return self._time_is_over()
 
     def _time_is_over(self) -> bool:
         return time.monotonic() > self._deadline
@@ -242,17 +254,20 @@ class Confirmation:
                 f"{self._settings.confirm_budget_s:g} s and stay unconfirmed: raise "
                 "--leakcheck-confirm-budget.",
             )
-        elif share.done:
-            # The processes ended by themselves without beginning some of them.
-            for task in left:
-                self._skip(task.name, "it was not collected again when it was to be repeated")
-        else:
-            status, log = share.ended[min(share.ended)]
+            return
+        failed = [end for end in share.ended.values() if end[0] not in _IN_ORDER]
+        if failed or not share.done:
+            status, log = (failed or list(share.ended.values()))[0]
             self._event(
                 "confirm-failed",
                 f"The confirming pytest ended with status {status} before it repeated "
-                f"anything: see {log.name} in the run folder; the suspects stay unconfirmed.",
+                f"{'the rest' if share.done else 'anything'}: see {log.name} in the run folder; "
+                f"{plural(len(left), 'suspect')} stay unconfirmed.",
             )
+            return
+        # The processes ended by themselves without beginning some of them.
+        for task in left:
+            self._skip(task.name, "it was not collected again when it was to be repeated")
 
     def _skip(self, nodeid: str, reason: str) -> None:
         assert self._journal is not None
@@ -264,11 +279,15 @@ class Confirmation:
 
     # --- the command ---------------------------------------------------------------------------
 
-    def _command(self, plan: Path, tasks: list[Task]) -> list[str]:
+    def _command(self, plan: Path, tasks: list[Task], number: int) -> list[str]:
         config = self._config
         root = config.rootpath
         words = [sys.executable, "-m", "pytest", *confirming_arguments(config)]
         words += [f"--rootdir={root}", "-q", f"--leakcheck-confirm={plan}"]
+        if base := config.getoption("basetemp", default=None):
+            # Where the workers have theirs: pytest empties it at its start.
+            Path(base).mkdir(parents=True, exist_ok=True)
+            words.append(f"--basetemp={Path(base) / f'confirm-{number}'}")
         files = dict.fromkeys(str(root / task.file) for task in tasks)
         return [*words, *files]
 
@@ -296,6 +315,14 @@ class Confirmation:
                 )
             )
             late.close()
+
+
+def _workers_of(config: pytest.Config) -> int:
+    """How many workers ran the suite's tests in any company; 0 for none."""
+    if config.getoption("dist", default="no") not in ("load", "worksteal"):
+        return 0
+    workers = int(config.getoption("numprocesses", default=0) or 0)
+    return min(workers, len(config.getoption("tx", default=None) or []))
 
 
 @dataclass(slots=True)

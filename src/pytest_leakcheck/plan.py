@@ -10,6 +10,10 @@ import msgspec
 
 from pytest_leakcheck.settings import Settings
 
+# Tests may have `os` patched.
+_open, _close = os.open, os.close
+_NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+
 #: Slugs of events about a test that was to run before a task: it was not collected; it ended in
 #: another way than passing (the sentence is its outcome).
 NOT_COLLECTED, EARLIER_ENDED = "earlier-not-collected", "earlier-ended"
@@ -63,12 +67,40 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The process has grown enough and wants to be replaced."""
 
 
+def worker_input(plan: Plan) -> dict[str, object]:
+    """What pytest-xdist tells a worker of itself (``config.workerinput``), for one of several
+    confirming processes: fixtures take the names of databases and ports from it."""
+    return {
+        "workerid": f"gw{plan.lane}",
+        "workercount": plan.lanes,
+        "testrunuid": Path(plan.folder).name,
+        "mainargv": [],
+    }
+
+
+def worker_environment(plan: Plan) -> dict[str, str]:
+    """The same as environment variables; nothing for a process that is alone."""
+    if plan.lanes == 1:
+        return {}
+    told = worker_input(plan)
+    return {
+        "PYTEST_XDIST_WORKER": str(told["workerid"]),
+        "PYTEST_XDIST_WORKER_COUNT": str(told["workercount"]),
+        "PYTEST_XDIST_TESTRUNUID": str(told["testrunuid"]),
+    }
+
+
 def claim(folder: Path, task: Task) -> bool:
-    """Take a task, if no other process has: true for the first that asks."""
+    """Take a task, if no other process has: true for the first that asks.
+
+    Where files cannot be made, every process takes it: it is better repeated twice than never.
+    """
     try:
-        os.close(os.open(_claim_file(folder, task), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        _close(_open(_claim_file(folder, task), _NEW_FILE))
     except FileExistsError:
         return False
+    except OSError:
+        return True
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,29 @@ def test_the_suspects_are_shared_by_as_many_processes(tmp_path: Path) -> None:
     assert len(begun) == 2
     assert sorted(begun[0] + begun[1]) == sorted(verdicts)
     assert not (folder / "claims").exists()
+
+
+def test_each_confirming_process_goes_by_a_workers_name(tmp_path: Path) -> None:
+    """Fixtures that keep workers apart by it keep these apart, too; one that is alone has none."""
+    leaks = """
+        @pytest.mark.parametrize("number", range(3))
+        def test_leaks_{}(number, worker_id, tmp_path):
+            KEPT.append([number])
+            with open("names.txt", "a") as file:
+                name = os.environ.get("PYTEST_XDIST_WORKER", "")
+                print(worker_id, name, tmp_path.parts[-3:-1], file=file)
+    """
+    head = "import os, pytest\nKEPT = []\n"
+    text = head + textwrap.dedent("".join(map(leaks.format, "abcd")))
+    suites.write(tmp_path, {"test_a.py": text})
+    words = (*XDIST, f"--basetemp={tmp_path / 'temp'}")
+    for extra, expected in (((), {"gw0 gw0", "gw1 gw1"}), (("--dist=loadfile",), {"master "})):
+        result = suites.leakcheck_in(tmp_path, *words, *extra, env=suites.without_memray(tmp_path))
+        names = (tmp_path / "names.txt").read_text().splitlines()
+        told = {line.partition("(")[0][:-1] for line in names if "confirm-" in line}
+        (tmp_path / "names.txt").unlink()
+        assert told == expected
+        assert {test.verdict for test in result.verdicts().values()} == {"leak"}
 
 
 @pytest.mark.parametrize("words", [(), XDIST], ids=["one", "workers"])

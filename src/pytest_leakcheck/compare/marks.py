@@ -95,7 +95,7 @@ def _both_leak(before: TestVerdict, after: TestVerdict) -> tuple[Mark, str]:
     measured = [side.like or side.nodeid for side in (before, after)]
     if measured[0] != measured[1] and marked in ("better", "worse"):
         # Two tests of one signature leave each their own amount.
-        return "same", (
+        return "not comparable", (
             f"leaks in both runs; how much was measured of {measured[0]}, then of {measured[1]}"
         )
     return marked, reason

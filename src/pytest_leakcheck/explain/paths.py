@@ -18,7 +18,7 @@ from .status import propagate
 _PERIOD = 3
 _DIGITS = 12
 #: A counter at the end of a name.
-_COUNTER = re.compile(r"(?<=_)[0-9]{3,}\b")
+_COUNTER = re.compile(r"(?<=_)[0-9]{4,}\b")
 
 
 class Path(NamedTuple):
@@ -92,7 +92,7 @@ def fingerprint(root: str, generics: Sequence[str], head: str) -> str:
 
     A counter that code puts at the end of the names it makes (``compiled_14052``) is left out.
     """
-    text = _COUNTER.sub("#", "\n".join([root, *generics, head]))
+    text = "\n".join([root, *(_COUNTER.sub("#", step) for step in generics), head])
     return hashlib.sha1(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[
         :_DIGITS
     ]

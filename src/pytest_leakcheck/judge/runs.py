@@ -85,8 +85,7 @@ def settings_of(run: Run) -> Settings:
 
 def causes_of(run: Run, nodeid: str) -> list[Cause]:
     """The causes of a test: who holds what stays; else who allocated it, where memray saw that."""
-    if nodeid in run.alike:
-        return causes_of(run, run.alike[nodeid])
+    nodeid = run.alike.get(nodeid, nodeid)
     watched = run.watched.get(nodeid)
     causes = [with_compiled_code(record.cause, watched) for record in run.causes.get(nodeid, [])]
     if causes:

@@ -19,7 +19,15 @@ from pytest_leakcheck.measure.repeat import Repeater
 from pytest_leakcheck.measure.rerun import run_as_in_the_suite
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
-from pytest_leakcheck.plan import EARLIER_ENDED, NOT_COLLECTED, Plan, Progress, Task, claim
+from pytest_leakcheck.plan import (
+    EARLIER_ENDED,
+    NOT_COLLECTED,
+    Plan,
+    Progress,
+    Task,
+    claim,
+    worker_input,
+)
 from pytest_leakcheck.records import EventRecord, SkipRecord, SuspectRecord
 
 #: A confirming process that has grown by so much is replaced by a fresh one.
@@ -64,6 +72,13 @@ class Confirming:
         except (OSError, msgspec.DecodeError) as error:
             raise pytest.UsageError(f"--leakcheck-confirm: {path} is no plan ({error})") from None
         return cls(plan, str(config.rootpath))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Go by a worker's name, where there are several. Plugins that want more of a worker than
+        its name have been configured by now."""
+        if self._plan.lanes > 1:
+            vars(session.config)["workerinput"] = worker_input(self._plan)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -142,19 +142,28 @@ class Evidence:
         return [_per_run(cause, runs) for cause in causes]
 
     def traced(
-        self, item: pytest.Item, name: str, phase: Phase, runs: int, nextitem: Any = None
+        self,
+        item: pytest.Item,
+        name: str,
+        phase: Phase,
+        runs: int,
+        nextitem: Any = None,
+        least: int = 2,
     ) -> RepeatRecord | None:
         """Runs under tracemalloc: Python bytes that stay of each, and where they were allocated.
 
         Args:
-            runs: as many as fit into the time for it, two of them in any case.
+            runs: as many as fit into the time for it …
+            least: … and so many of them in any case.
         """
         trace = PythonTrace(self._settings.traceback_frames, self._root)
         self._boundary.draw()
         trace.start()
         outcome: Outcome = "passed"
         done, start = 0, _clock()
-        while done < min(2, runs) or (done < runs and _clock() - start < self._settings.traced_s):
+        while done < min(least, runs) or (
+            done < runs and _clock() - start < self._settings.traced_s
+        ):
             outcome = self._run(item, nextitem)
             done += 1
         runs = done

@@ -23,7 +23,6 @@ from pytest_leakcheck.judge.repeats import (
     Repeats,
     grows_always,
     grows_never,
-    noise_of,
     still_undecided,
 )
 from pytest_leakcheck.judge.statistics import median_growth
@@ -53,8 +52,9 @@ if TYPE_CHECKING:
 
 _clock = time.perf_counter
 
-#: A test function, and the signals that grow on each run of an instance.
-_Likeness = tuple[str, frozenset[str]]
+#: A test function, how many of what stay open after each run of an instance, and the types that
+#: such a run leaves.
+_Likeness = tuple[str, tuple[tuple[str, int], ...], frozenset[str]]
 
 
 class Repeater:
@@ -234,8 +234,8 @@ class Repeater:
         """Who holds the growth, whether it lasts, and where it was allocated."""
         found = self._with_holders(item, name, found, nextitem)
         likeness = None if wide or found.causes else self._likeness(name, found)
-        alike = self._placed.get(likeness) if likeness is not None else None
-        if alike is None:
+        alike = self._placed.get(likeness, "") if likeness is not None else ""
+        if not alike:
             found = self._with_containers(item, found, nextitem)
         if not wide and not self._is_known(found, sure=True):
             found = replace(found, windows=self._endure(item, name, found, nextitem))
@@ -243,7 +243,7 @@ class Repeater:
             self._write_causes(name, found.causes)
             return found
         found = replace(found, release=[] if wide else self._release(item, name))
-        if alike is not None:
+        if alike:
             if self._verdict(found) == "leak":
                 self._write(AlikeRecord(nodeid=name, of=alike))
                 return found
@@ -254,7 +254,7 @@ class Repeater:
             return found
         self._evidenced.add(_prints(found))
         found = self._with_places(item, name, found, nextitem)
-        if likeness is not None and not _is_doubtful(found):
+        if likeness is not None and alike != name and self._verdict(found) == "leak":
             self._placed[likeness] = name
         return found
 
@@ -268,16 +268,18 @@ class Repeater:
             return False
         return bool(found.causes) and _prints(found) in self._evidenced
 
-    def _likeness(self, name: str, found: Repeats) -> _Likeness:
-        """What instances of one test function share that grow alike."""
-        limits = self._settings.thresholds
-        signals = ("survivors", "blocks", "heap_bytes", "fds", "threads", "children")
-        grown = [
-            signal
-            for signal in signals
-            if grows_always(found.steady, self.null, signal, noise_of(signal, limits))
-        ]
-        return function_of(name), frozenset(grown)
+    def _likeness(self, name: str, found: Repeats) -> _Likeness | None:
+        """What instances of one test function share that leave as many descriptors, threads and
+        children open on each run; ``None`` where none stays."""
+        opened = {
+            signal: {getattr(record.growth, signal) for record in found.steady}
+            for signal in ("fds", "threads", "children")
+            if grows_always(found.steady, self.null, signal, 0.0)
+        }
+        if not opened or any(len(counts) > 1 for counts in opened.values()):
+            return None
+        kinds = frozenset(found.steady[-1].types)
+        return function_of(name), tuple((s, *counts) for s, counts in opened.items()), kinds
 
     def _with_holders(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Who holds what stays; growth by inexact signals gets a look at many runs first, since to
@@ -399,9 +401,11 @@ class Repeater:
         """Runs under tracemalloc, less what the empty test leaves too."""
         settings = self._settings
         runs = settings.traced_quick_runs if self._is_quick(list(found.steady)) else 1
+        few = few_blocks_add_up(found, settings.thresholds)
+        least = settings.thresholds.traced_runs_tell if few else 2
         traced: list[RepeatRecord] = []
         for _ in range(settings.traced_repeats):
-            seen = self._evidence.traced(item, name, "traced", runs, nextitem)
+            seen = self._evidence.traced(item, name, "traced", runs, nextitem, least)
             if seen is None:
                 continue
             sites = [s for s in seen.sites if (s.file, s.line) not in self._null_sites]

@@ -75,9 +75,10 @@ def test_the_fingerprint_is_stable_across_machines() -> None:
 
 def test_counters_in_made_up_names_do_not_tell_causes_apart() -> None:
     """A library that numbers what it compiles leaks for one cause."""
-    one, other = (fingerprint("app", [f".compiled_{n}", "[*]"], "dict") for n in (101, 14052))
+    one, other = (fingerprint("app", [f".compiled_{n}", "[*]"], "dict") for n in (1401, 14052))
     assert one == other
-    assert fingerprint("app", [".cache_1"], "") != fingerprint("app", [".cache_2"], "")
+    assert fingerprint("app", [".sha_256"], "") != fingerprint("app", [".sha_512"], "")
+    assert fingerprint("test_issue_1234", [".A"], "") != fingerprint("test_issue_5678", [".A"], "")
 
 
 def hops(*generics: str) -> list[Hop]:
