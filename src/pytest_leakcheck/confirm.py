@@ -34,7 +34,7 @@ from pytest_leakcheck.judge.suspects import (
     screening_time,
 )
 from pytest_leakcheck.plan import Plan, Task, is_claimed, worker_environment
-from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord, TestRecord
+from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord, TestRecord, TestVerdict
 from pytest_leakcheck.report.text import plural
 from pytest_leakcheck.settings import Settings
 from pytest_leakcheck.watch import Start, Watched, run_watched
@@ -83,8 +83,7 @@ class Confirmation:
             for records in run.fixtures.values()
             for s in find_fixture_suspects(records, limits)
         ]
-        screened = choose_screened(run.tests, suspects, self._settings)
-        if not witnesses and not fixtures and not screened:
+        if not (witnesses or fixtures or choose_screened(run.tests, suspects, self._settings)):
             return
         self._journal = Journal(self._folder, "confirm")
         chosen = {s.nodeid for s in witnesses}
@@ -102,27 +101,40 @@ class Confirmation:
         self._carry_out(_in_file_order(tasks))
         again = self._not_spoken_for(suspects, chosen)
         self._carry_out(_in_file_order(self._task(s.nodeid, patient=s.patient) for s in again))
-        self._screen(run.tests, screened)
+        self._screen(run.tests, suspects)
         self._line.clear()
         self._journal.close()
         self._read_captures()
 
     def _not_spoken_for(self, suspects: list[Suspect], done: set[str]) -> list[Suspect]:
         """Suspects for whom no witness can speak: each has to speak for itself."""
-        verdicts = {t.nodeid: t for t in judge_run(load_run(self._folder)).tests}
+        verdicts = self._verdicts()
         return [
             suspect
             for suspect in suspects
             if suspect.nodeid not in done and verdicts[suspect.nodeid].basis == "one run"
         ]
 
-    def _screen(self, tests: Sequence[TestRecord], screened: Sequence[TestRecord]) -> None:
-        """Repeat tests that showed nothing; of a function that leaks, all its instances."""
+    def _screen(self, tests: Sequence[TestRecord], suspects: Sequence[Suspect]) -> None:
+        """Repeat tests that showed nothing, or were cleared by what others showed; of a function
+        that leaks, all its instances."""
+        verdicts = self._verdicts()
+        cleared = {
+            nodeid
+            for nodeid, test in verdicts.items()
+            if test.basis == "by signature" and test.verdict not in ("leak", "held")
+        }
+        others = [suspect for suspect in suspects if suspect.nodeid not in cleared]
+        screened = choose_screened(tests, others, self._settings)
+        patient = {suspect.nodeid: suspect.patient for suspect in suspects}
         self._carry_out(
-            _in_file_order(self._task(test.nodeid) for test in screened),
+            _in_file_order(
+                self._task(test.nodeid, patient=patient.get(test.nodeid, False))
+                for test in screened
+            ),
             begin_s=screening_time(tests, self._settings),
         )
-        verdicts = {t.nodeid: t for t in judge_run(load_run(self._folder)).tests}
+        verdicts = self._verdicts()
         done = {nodeid for nodeid, test in verdicts.items() if test.basis != "one run"}
         guilty = {
             function_of(test.nodeid)
@@ -136,6 +148,10 @@ class Confirmation:
                 kin.setdefault(function, []).append(test.nodeid)
         some = [n for nodeids in kin.values() for n in nodeids[: self._settings.most_kin]]
         self._carry_out(_in_file_order(self._task(nodeid) for nodeid in some))
+
+    def _verdicts(self) -> dict[str, TestVerdict]:
+        """What is known so far, by node id."""
+        return {test.nodeid: test for test in judge_run(load_run(self._folder)).tests}
 
     def _task(self, name: str, *, patient: bool = False) -> Task:
         nodeid = name

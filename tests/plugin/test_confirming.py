@@ -137,6 +137,41 @@ def test_a_budget_that_ends_during_the_repeats_accuses_nobody(tmp_path: Path) ->
     assert "not repeated" in test.reason or "cut off" in test.reason
 
 
+def test_who_was_cleared_by_what_others_showed_is_repeated_when_there_is_time(
+    tmp_path: Path,
+) -> None:
+    """Three tests that fill a cache leave what a fourth one leaves on each run."""
+    things = """
+        class Thing:
+            def __init__(self, size):
+                self.payload = bytearray(size)
+
+        CACHE = {}
+        KEPT = []
+    """
+    fills = """
+        import things
+
+        def test_fills():
+            things.CACHE.setdefault({!r}, things.Thing(5000))
+    """
+    leaks = """
+        import things
+
+        def test_leaks():
+            things.KEPT.append(things.Thing(100))
+    """
+    files = {f"test_{name}.py": fills.format(name) for name in "abc"}
+    files["test_0.py"] = "def test_first(): pass"  # it has pytest's own first uses
+    suites.write(tmp_path, {"things.py": things, **files, "test_d.py": leaks})
+    spoken_for = suites.leakcheck_in(tmp_path, "--leakcheck-screen=0").verdicts()
+    assert spoken_for["test_d.py::test_leaks"].basis == "by signature"
+    found = suites.leakcheck_in(tmp_path).verdicts()
+    assert {nodeid for nodeid, test in found.items() if test.verdict == "leak"} == {
+        "test_d.py::test_leaks"
+    }
+
+
 def test_an_interrupted_run_is_not_confirmed(suite: Path) -> None:
     """Ctrl-C ends it at once; what was measured is kept."""
     suites.write(suite, {"unit/test_b.py": "def test_b(): raise KeyboardInterrupt\n"})
