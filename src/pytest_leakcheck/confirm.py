@@ -99,26 +99,29 @@ class Confirmation:
             {t.name: t for t in fixtures}.values()
         )
         self._carry_out(_in_file_order(tasks))
-        again = self._not_spoken_for(suspects, chosen)
-        self._carry_out(_in_file_order(self._task(s.nodeid, patient=s.patient) for s in again))
-        self._screen(run.tests, suspects)
+        verdicts = self._verdicts()
+        # Those for whom no witness can speak: each has to speak for itself.
+        again = [
+            suspect
+            for suspect in suspects
+            if suspect.nodeid not in chosen and verdicts[suspect.nodeid].basis == "one run"
+        ]
+        if again:
+            self._carry_out(_in_file_order(self._task(s.nodeid, patient=s.patient) for s in again))
+            verdicts = self._verdicts()
+        self._screen(run.tests, suspects, verdicts)
         self._line.clear()
         self._journal.close()
         self._read_captures()
 
-    def _not_spoken_for(self, suspects: list[Suspect], done: set[str]) -> list[Suspect]:
-        """Suspects for whom no witness can speak: each has to speak for itself."""
-        verdicts = self._verdicts()
-        return [
-            suspect
-            for suspect in suspects
-            if suspect.nodeid not in done and verdicts[suspect.nodeid].basis == "one run"
-        ]
-
-    def _screen(self, tests: Sequence[TestRecord], suspects: Sequence[Suspect]) -> None:
+    def _screen(
+        self,
+        tests: Sequence[TestRecord],
+        suspects: Sequence[Suspect],
+        verdicts: Mapping[str, TestVerdict],
+    ) -> None:
         """Repeat tests that showed nothing, or were cleared by what others showed; of a function
         that leaks, all its instances."""
-        verdicts = self._verdicts()
         cleared = {
             nodeid
             for nodeid, test in verdicts.items()
@@ -150,7 +153,7 @@ class Confirmation:
         self._carry_out(_in_file_order(self._task(nodeid) for nodeid in some))
 
     def _verdicts(self) -> dict[str, TestVerdict]:
-        """What is known so far, by node id."""
+        """What is known so far, by node id. Reads the run folder and judges all of it."""
         return {test.nodeid: test for test in judge_run(load_run(self._folder)).tests}
 
     def _task(self, name: str, *, patient: bool = False) -> Task:

@@ -386,8 +386,8 @@ class WatchRecord(Record, frozen=True, tag="watch"):
 
 
 class AlikeRecord(Record, frozen=True, tag="alike"):
-    """What a suspect leaves was not looked for again: another instance of the same test function,
-    which grows by the same signals, was looked into."""
+    """Where a suspect opened what stays was not looked for again: another instance of the same test
+    function, which leaves as many descriptors, threads and children, was looked into."""
 
     nodeid: str
     of: str

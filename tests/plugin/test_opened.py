@@ -205,8 +205,8 @@ def test_it_is_told_on_the_terminal(result: Result) -> None:
 
 
 def test_instances_of_a_function_share_what_one_of_them_showed(tmp_path: Path) -> None:
-    """One is watched; the others grow by the same signals on each of their own repeats, and have
-    its cause. One that keeps nothing is none of them."""
+    """One is watched; the others leave as much open on each of their own repeats, and have its
+    cause. One that keeps nothing is none of them."""
     suites.write(
         tmp_path,
         {

@@ -237,7 +237,8 @@ class Repeater:
         alike = self._placed.get(likeness, "") if likeness is not None else ""
         if not alike:
             found = self._with_containers(item, found, nextitem)
-        if not wide and not self._is_known(found, sure=True):
+        # What a cause is excused or doubted for has to be seen of each test anew.
+        if not wide and (_is_doubtful(found) or not self._is_known(found)):
             found = replace(found, windows=self._endure(item, name, found, nextitem))
         if self._is_cleared(found):
             self._write_causes(name, found.causes)
@@ -258,14 +259,8 @@ class Repeater:
             self._placed[likeness] = name
         return found
 
-    def _is_known(self, found: Repeats, *, sure: bool = False) -> bool:
-        """Whether the causes have been looked into.
-
-        Args:
-            sure: what a cause is excused or doubted for has to be seen of each test anew.
-        """
-        if sure and _is_doubtful(found):
-            return False
+    def _is_known(self, found: Repeats) -> bool:
+        """Whether the causes have been looked into."""
         return bool(found.causes) and _prints(found) in self._evidenced
 
     def _likeness(self, name: str, found: Repeats) -> _Likeness | None:
