@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_leakcheck.judge.statistics import median_floor
@@ -153,12 +153,16 @@ def screening_time(tests: Iterable[TestRecord], settings: Settings) -> float:
 
 
 def choose_screened(
-    tests: Sequence[TestRecord], suspects: Iterable[Suspect], settings: Settings
+    tests: Sequence[TestRecord],
+    suspects: Iterable[Suspect],
+    settings: Settings,
+    cleared: Container[str] = (),
 ) -> list[TestRecord]:
     """Unsuspicious tests that are repeated all the same, within the time for it.
 
     One run is full of first uses, behind which a small leak hides; a few repeats see it. One test
-    of each function comes before the other instances, those that left most come first.
+    of each function comes before the other instances, those that left most come first. Before all
+    of them come the ``cleared``: suspects that others, which grew alike, have spoken free.
 
     Returns:
         In the order in which they are wanted, as many as fit.
@@ -176,7 +180,8 @@ def choose_screened(
     allowed = screening_time(tests, settings)
     runs = settings.warmups + settings.calm_repeats
     chosen: list[TestRecord] = []
-    for test in _by_function_first(fit, floor):
+    ranked = _by_function_first(fit, floor)
+    for test in sorted(ranked, key=lambda test: test.nodeid not in cleared):
         cost = runs * test.duration_s + settings.screen_cost_s
         if cost <= allowed:
             allowed -= cost

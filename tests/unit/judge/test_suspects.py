@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_leakcheck.judge.suspects import (
     DISTURBED,
     Suspect,
+    choose_screened,
     choose_witnesses,
     find_fixture_suspects,
     find_suspects,
@@ -18,7 +20,7 @@ from pytest_leakcheck.judge.suspects import (
     sweep_floor,
 )
 from pytest_leakcheck.records import FixtureRecord, Growth, Reading, TestRecord
-from pytest_leakcheck.settings import Thresholds
+from pytest_leakcheck.settings import Settings, Thresholds
 
 QUICK = settings(max_examples=60, deadline=None)
 LIMITS = Thresholds()
@@ -297,3 +299,26 @@ def test_a_parametrised_fixture_pairs_by_instance() -> None:
         moved("finalise", quiet(), 2, fixture="other"),
     ]
     assert accused(*records) == []
+
+
+# --- what is screened ---------------------------------------------------------------------------
+
+
+def test_one_of_each_function_is_screened_first_and_the_heaviest() -> None:
+    """Instances share a fate more often than functions do."""
+    tests = [
+        swept("t.py::a[1]", quiet(heap_bytes=900)),
+        swept("t.py::a[2]", quiet(heap_bytes=1000)),
+        swept("t.py::b"),
+    ]
+    assert _screened(tests) == ["t.py::a[2]", "t.py::b", "t.py::a[1]"]
+
+
+def test_whom_others_cleared_is_screened_before_the_silent() -> None:
+    """They grew, and none of their own repeats has said that it was nothing."""
+    tests = [swept("t.py::a[1]"), swept("t.py::a[2]"), swept("t.py::b")]
+    assert _screened(tests, cleared={"t.py::a[2]"})[0] == "t.py::a[2]"
+
+
+def _screened(tests: list[TestRecord], cleared: Container[str] = ()) -> list[str]:
+    return [test.nodeid for test in choose_screened(tests, (), Settings(), cleared)]
