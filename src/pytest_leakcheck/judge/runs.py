@@ -78,6 +78,13 @@ def judge_run(run: Run) -> JudgedRun:
     return JudgedRun(info=run.info, tests=ordered, causes=summarise_causes(run, ordered))
 
 
+def leaking_causes(judged: JudgedRun) -> list[CauseSummary]:
+    """The causes that a leaking test shows, in their order; what a wider fixture lets go is none
+    of them."""
+    leaking = {test.nodeid for test in judged.tests if test.verdict == "leak"}
+    return [found for found in judged.causes if not leaking.isdisjoint(found.witnesses)]
+
+
 def settings_of(run: Run) -> Settings:
     """How a run was measured, thresholds included."""
     return msgspec.convert(run.info.settings, Settings)

@@ -15,6 +15,7 @@ from urllib.parse import quote as url_quote
 from markupsafe import Markup
 
 from pytest_leakcheck.journal import Run
+from pytest_leakcheck.judge.runs import leaking_causes
 from pytest_leakcheck.records import (
     BYTE_SIGNALS,
     Cause,
@@ -27,6 +28,7 @@ from pytest_leakcheck.records import (
     Slope,
     Step,
     TestVerdict,
+    VerdictName,
 )
 from pytest_leakcheck.report import svg
 from pytest_leakcheck.report.text import (
@@ -102,6 +104,8 @@ class Finding:
     growth: str
     nodeid: str
     """The witness that the numbers are of."""
+    verdict: VerdictName
+    """``held`` where a wider fixture lets go what every witness left, else ``leak``."""
     reason: str
     basis: str
     rows: list[GrowthRow]
@@ -130,8 +134,17 @@ class Finding:
 def findings(run: Run, judged: JudgedRun, folder: Path) -> list[Finding]:
     """All findings, worst first; ``folder`` is where the page will lie, for relative links."""
     by_id = {test.nodeid: test for test in judged.tests}
+    leaking = leaking_causes(judged)
+    by_leaks = [*leaking, *(summary for summary in judged.causes if summary not in leaking)]
     found = [
-        _of_cause(summary, _best_witness(summary, by_id), run, folder) for summary in judged.causes
+        _of_cause(
+            summary,
+            _best_witness(summary, by_id),
+            run,
+            folder,
+            verdict="leak" if summary in leaking else "held",
+        )
+        for summary in by_leaks
     ]
     caused = {summary.cause.fingerprint for summary in judged.causes}
     alone = [
@@ -158,7 +171,12 @@ def _best_witness(summary: CauseSummary, by_id: Mapping[str, TestVerdict]) -> Te
 
 
 def _of_cause(
-    summary: CauseSummary, witness: TestVerdict | None, run: Run, folder: Path
+    summary: CauseSummary,
+    witness: TestVerdict | None,
+    run: Run,
+    folder: Path,
+    *,
+    verdict: VerdictName,
 ) -> Finding:
     cause = summary.cause
     nodeid = witness.nodeid if witness else (summary.witnesses or [""])[0]
@@ -168,6 +186,7 @@ def _of_cause(
         title=cause_sentence(cause),
         growth=growth_words(summary.slopes),
         nodeid=nodeid,
+        verdict=verdict,
         reason=witness.reason if witness else "",
         basis=_basis(witness),
         rows=growth_rows(summary.slopes, summary.total),
@@ -196,6 +215,7 @@ def _of_test(test: TestVerdict, run: Run, folder: Path, number: int) -> Finding:
         title="A leak whose cause was not found",
         growth=growth_words(test.slopes),
         nodeid=test.nodeid,
+        verdict="leak",
         reason=test.reason,
         basis=_basis(test),
         rows=growth_rows(test.slopes, {}),

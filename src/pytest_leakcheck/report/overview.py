@@ -11,10 +11,10 @@ from typing import Any
 from markupsafe import Markup
 
 from pytest_leakcheck.journal import Run
+from pytest_leakcheck.judge.runs import leaking_causes
 from pytest_leakcheck.records import (
     SIGNALS,
     VERDICTS,
-    CauseSummary,
     FixtureRecord,
     Growth,
     JudgedRun,
@@ -85,13 +85,6 @@ def _no_leak_sentence(everything: str, counts: Counter[VerdictName]) -> str:
 
 def _leak(number: int) -> str:
     return "leaks" if number == 1 else "leak"
-
-
-def leaking_causes(judged: JudgedRun) -> list[CauseSummary]:
-    """The causes that a leaking test shows, in their order; what a wider fixture lets go is none
-    of them."""
-    leaking = {test.nodeid for test in judged.tests if test.verdict == "leak"}
-    return [found for found in judged.causes if not leaking.isdisjoint(found.witnesses)]
 
 
 def verdict_counts(judged: JudgedRun) -> Counter[VerdictName]:

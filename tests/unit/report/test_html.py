@@ -19,6 +19,7 @@ from pytest_leakcheck.errors import RunError
 from pytest_leakcheck.journal import Run
 from pytest_leakcheck.records import JudgedRun
 from pytest_leakcheck.report import html
+from pytest_leakcheck.report.findings import findings
 
 ASSETS = Path(html.__file__).parent / "assets"
 HOSTILE = [
@@ -301,6 +302,24 @@ def test_a_leak_without_a_cause_is_a_finding_of_its_own() -> None:
     text = html.render_report(run, msgspec.structs.replace(judged, causes=[]), Path())
     leaks = [test.nodeid for test in judged.tests if test.verdict == "leak"]
     assert text.count("A leak whose cause was not found") == len(leaks)
+
+
+def test_a_cause_that_wider_fixtures_let_go_is_not_called_a_leak() -> None:
+    """It stands last, and the table says what it is."""
+    run, judged = samples.chroma_run(tests=60)
+    first = judged.causes[0]
+    tests = [
+        msgspec.structs.replace(test, verdict="held") if test.nodeid in first.witnesses else test
+        for test in judged.tests
+    ]
+    found = findings(run, msgspec.structs.replace(judged, tests=tests), Path())
+    by_verdict = [finding.verdict for finding in found if finding.cause]
+    assert by_verdict == ["leak"] * (len(judged.causes) - 1) + ["held"]
+    page = html.render_report(run, msgspec.structs.replace(judged, tests=tests), Path())
+    article = page.partition(f'id="cause-{first.cause.fingerprint}"')[2].partition("</header>")[0]
+    assert "is-held" in article
+    assert "is-leak" not in article
+    assert page.count("a wider fixture lets it go") == 1
 
 
 def test_findings_are_bounded_and_the_rest_is_counted() -> None:
