@@ -49,6 +49,8 @@ class Boundary:
         self._early_count = 0
         self._thawed = False
         self._listed = False
+        # Young objects were among the old ones when the heap was listed, or came there since.
+        self._mingled = False
         self._in_the_open = False
         self._own = False
         self._watching = False
@@ -112,16 +114,20 @@ class Boundary:
         """
         self._own = True
         listed, self._listed = self._listed, False
+        generation = 2
         if listed:
-            # The test's garbage was frozen with the rest when it listed the heap. Each pass is
-            # over all of it then: what finalizers make waits for the next one.
-            self._remember(_get_objects())
-            _unfreeze()
-            most = 1
+            self._remember_young()
+            if self._mingled:
+                # The test's garbage may lie among what is old. Each pass is over all of it then:
+                # what finalizers make waits for the next one.
+                _unfreeze()
+                most = 1
+            else:
+                generation = 1
         try:
-            found = total = _collect()
+            found = total = _collect(generation)
             while found and most > 1:
-                found = _collect()
+                found = _collect(generation)
                 total += found
                 most -= 1
         finally:
@@ -193,20 +199,40 @@ class Boundary:
         return young
 
     def list_all(self, generation: int | None = None) -> list[object]:
-        """``gc.get_objects``, for the code under test: what is frozen is listed too. O(heap)."""
+        """``gc.get_objects``, for the code under test: what is frozen is listed too. O(heap).
+
+        The heap stays in the open until the test ends or collects all of it: frozen again, the
+        test's garbage would be, too, and only a collection of the whole heap would find it.
+        """
         if generation is not None or not self._watching or self._own or self._in_the_open:
             return _get_objects(generation)
-        self._remember(_get_objects())
-        _unfreeze()
+        if not self._listed:
+            self._mingled = _INCREMENTAL or bool(_get_objects(2))
+            self._remember(_get_objects())
+            _unfreeze()
         try:
             return _get_objects()
         finally:
-            _freeze()
+            if _INCREMENTAL:
+                _freeze()
             self._listed = True
 
     def young_ids(self) -> set[int]:
         """Ids of what is alive since the line, without a collection. O(young)."""
-        return set(map(id, _get_objects()))
+        if not self._listed or _INCREMENTAL:
+            return set(map(id, _get_objects()))
+        young = set(self._early[: self._early_count])
+        for generation in (0, 1):
+            young.update(map(id, _get_objects(generation)))
+        return young
+
+    def _remember_young(self) -> None:
+        """Note who is young once the heap was listed."""
+        if _INCREMENTAL:
+            self._remember(_get_objects())
+            return
+        for generation in (0, 1):
+            self._remember(_get_objects(generation))
 
     def _remember(self, objects: list[object]) -> None:
         """Note who is young, by id, before the line is lost."""
@@ -219,7 +245,20 @@ class Boundary:
 
     def _on_collection(self, phase: str, info: dict[str, int]) -> None:
         """Let a collection that the code under test asked for see the whole heap."""
-        if self._own or info["generation"] != 2:
+        generation = info["generation"]
+        if self._own or not generation:
+            return
+        if self._listed and not _INCREMENTAL:
+            # The heap is in the open already.
+            if phase == "start":
+                self._remember_young()
+            elif generation == 2:
+                _freeze()
+                self._listed = False
+            else:
+                self._mingled = True
+            return
+        if generation != 2:
             return
         if phase == "start" and _asked_for():
             self._remember(_get_objects())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -180,6 +182,51 @@ def test_a_count_of_objects_hides_no_survivor_and_makes_none(line: Boundary) -> 
     assert not line.user_unfroze
     line.draw()
     assert seen(line) == []
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="generations are others there")
+def test_after_a_count_of_objects_only_the_young_are_collected(line: Boundary) -> None:
+    """A collection of the whole heap would take long, and find what is none of the test's."""
+    old, young = a_cycle(), a_cycle()
+    gone = weakref.ref(old)
+    line.draw()
+    gc.get_objects()
+    del old, young
+    young = a_cycle()
+    died = weakref.ref(young)
+    del young
+    assert seen(line) == []
+    assert died() is None
+    assert gone() is not None
+    line.collect_all()
+
+
+@pytest.mark.parametrize("generation", [0, 1, 2])
+def test_a_collection_beside_a_count_hides_nothing(line: Boundary, generation: int) -> None:
+    """Whichever generation moves where: survivors are shown once, and dead cycles not at all."""
+    kept, dies = [Node()], [a_cycle()]
+    for step in (gc.get_objects, partial(gc.collect, generation)) * 2:
+        kept.append(Node())
+        dies.append(a_cycle())
+        step()
+        dies.append(a_cycle())
+    del dies
+    gc.collect(generation)
+    assert sorted(map(id, seen(line))) == sorted(map(id, kept))
+    line.draw()
+    assert seen(line) == []
+
+
+def test_who_is_young_is_known_while_the_heap_is_open(line: Boundary) -> None:
+    """A fixture that lists the heap is not charged with all of it."""
+    old = Node()
+    line.draw()
+    before = Node()
+    gc.get_objects()
+    after = Node()
+    gc.collect(1)
+    assert {id(before), id(after)} <= line.young_ids()
+    assert id(old) not in line.young_ids()
 
 
 def test_a_look_at_one_generation_is_the_interpreters(line: Boundary) -> None:
