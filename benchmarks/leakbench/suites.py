@@ -259,7 +259,8 @@ def _pytest(
     done = subprocess.run(
         [str(python.with_name("pytest")), *words],
         cwd=folder,
-        env={**kept, "PYTHONPATH": str(HERE), **env},
+        # Tests that are made from sets come in one order in every process.
+        env={**kept, "PYTHONHASHSEED": "0", "PYTHONPATH": str(HERE), **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
