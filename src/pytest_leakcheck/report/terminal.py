@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from pytest_leakcheck.errors import UsageError
+from pytest_leakcheck.judge.runs import leaking_causes
 from pytest_leakcheck.report.overview import (
     VERDICT_ORDER,
     alerts,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from pytest_leakcheck.compare.comparison import Comparison
     from pytest_leakcheck.journal import Run
-    from pytest_leakcheck.records import CauseSummary, JudgedRun, TestVerdict
+from pytest_leakcheck.records import CauseSummary, JudgedRun, TestVerdict
 
 MOST_TESTS = 20
 MOST_CAUSES = 15
@@ -215,7 +216,7 @@ def print_run(run: Run, judged: JudgedRun, console: Console) -> None:
         _line(console, f"! {alert.title}. {alert.text}", "yellow")
     for summary in judged.causes[:MOST_CAUSES]:
         _line(console)
-        print_cause(summary, console)
+        print_cause(judged, summary, console)
     left = len(judged.causes) - MOST_CAUSES
     if left > 0:
         _line(
@@ -238,10 +239,11 @@ def _print_alone(tests: Sequence[TestVerdict], console: Console) -> None:
         _line(console, f"and {plural(len(tests) - MOST_TESTS, 'more test')}")
 
 
-def print_cause(summary: CauseSummary, console: Console) -> None:
-    """One cause as a leak trace, with its fingerprint."""
+def print_cause(judged: JudgedRun, summary: CauseSummary, console: Console) -> None:
+    """One cause as a leak trace, with its fingerprint; ``held`` where wider fixtures let it go."""
     first, *rest = cause_lines(summary, _tree(console), console.width)
-    _line(console, f"leak {summary.cause.fingerprint}  {first}", "bold")
+    word = "leak" if summary in leaking_causes(judged) else "held"
+    _line(console, f"{word} {summary.cause.fingerprint}  {first}", "bold")
     for line in rest:
         _line(console, line)
 
@@ -266,7 +268,7 @@ def print_test(run: Run, judged: JudgedRun, test: TestVerdict, console: Console)
         for summary in judged.causes:
             if summary.cause.fingerprint == fingerprint:
                 _line(console)
-                print_cause(summary, console)
+                print_cause(judged, summary, console)
     shown = {s.cause.fingerprint for s in judged.causes if s.opened}
     if shown.isdisjoint(test.fingerprints):
         for line in resource_lines(run.opened_by(test.nodeid)):
@@ -287,7 +289,7 @@ def print_one(run: Run, judged: JudgedRun, name: str, console: Console) -> None:
     exact = [test for test in judged.tests if test.nodeid == name]
     tests = exact or [test for test in judged.tests if name in test.nodeid]
     if len(causes) == 1:
-        print_cause(causes[0], console)
+        print_cause(judged, causes[0], console)
     elif len(tests) == 1:
         print_test(run, judged, tests[0], console)
     elif tests:

@@ -119,7 +119,7 @@ def test_names_are_not_read_as_markup() -> None:
 
 def test_a_cause_that_wider_fixtures_let_go_does_not_leak() -> None:
     """The sentence counts the causes of tests that leak."""
-    _, judged = samples.chroma_run(tests=60)
+    run, judged = samples.chroma_run(tests=60)
     first, *others = judged.causes
     held = msgspec.structs.replace(
         judged,
@@ -130,3 +130,7 @@ def test_a_cause_that_wider_fixtures_let_go_does_not_leak() -> None:
     )
     assert run_sentence(judged).startswith(f"{1 + len(others)} causes leak in ")
     assert run_sentence(held).startswith(f"{len(others)} causes leak in ")
+    file = io.StringIO()
+    terminal.print_run(run, held, terminal.make_console(file, 100))
+    assert f"held {first.cause.fingerprint}" in file.getvalue()
+    assert f"leak {others[0].cause.fingerprint}" in file.getvalue()
