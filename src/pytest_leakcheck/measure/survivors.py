@@ -48,8 +48,9 @@ class Boundary:
         self._early = array("Q", bytes(8 * _ROOM_FOR_EARLY))
         self._early_count = 0
         self._thawed = False
+        # The code under test listed the heap, which is in the open since.
         self._listed = False
-        # Young objects were among the old ones when the heap was listed, or came there since.
+        # What only a collection of the whole heap finds may be the test's own garbage.
         self._mingled = False
         self._in_the_open = False
         self._own = False
@@ -96,7 +97,7 @@ class Boundary:
     def draw(self) -> None:
         """Draw the line here: everything alive is old from now on."""
         _freeze()
-        self._listed = self._in_the_open = False
+        self._listed = self._mingled = self._in_the_open = False
         self._early_count = 0
         self.user_froze = self.user_unfroze = False
         self._young_mark = []
@@ -113,17 +114,14 @@ class Boundary:
             Unreachable objects found.
         """
         self._own = True
-        listed, self._listed = self._listed, False
-        generation = 2
-        if listed:
+        listed, mingled = self._listed, self._mingled
+        if listed or mingled:
             self._remember_young()
-            if self._mingled:
-                # The test's garbage may lie among what is old. Each pass is over all of it then:
-                # what finalizers make waits for the next one.
-                _unfreeze()
-                most = 1
-            else:
-                generation = 1
+        if mingled:
+            # Each pass is over the whole heap: what finalizers make waits for the next one.
+            _unfreeze()
+            most = 1
+        generation = 1 if listed and not mingled else 2
         try:
             found = total = _collect(generation)
             while found and most > 1:
@@ -131,9 +129,9 @@ class Boundary:
                 total += found
                 most -= 1
         finally:
-            if listed:
+            if listed or mingled:
                 _freeze()
-            self._own = False
+            self._listed = self._mingled = self._own = False
         return total
 
     def collect_all(self, most: int = _MOST_COLLECTIONS) -> int:
@@ -208,34 +206,34 @@ class Boundary:
             return _get_objects(generation)
         if not self._listed:
             self._mingled = _INCREMENTAL or bool(_get_objects(2))
-            self._remember(_get_objects())
+            self._remember_young()
             _unfreeze()
         try:
             return _get_objects()
         finally:
             if _INCREMENTAL:
+                # Its generations do not tell young from old.
                 _freeze()
-            self._listed = True
+            else:
+                self._listed = True
 
     def young_ids(self) -> set[int]:
         """Ids of what is alive since the line, without a collection. O(young)."""
-        if not self._listed or _INCREMENTAL:
-            return set(map(id, _get_objects()))
-        young = set(self._early[: self._early_count])
-        for generation in (0, 1):
+        young = set(self._early[: self._early_count]) if self._listed else set()
+        for generation in self._young_generations():
             young.update(map(id, _get_objects(generation)))
         return young
 
+    def _young_generations(self) -> tuple[int | None, ...]:
+        """Where ``gc.get_objects`` finds the young, but those that were remembered."""
+        return (0, 1) if self._listed else (None,)
+
     def _remember_young(self) -> None:
-        """Note who is young once the heap was listed."""
-        if _INCREMENTAL:
-            self._remember(_get_objects())
-            return
-        for generation in (0, 1):
+        """Note who is young, by id, before the line is lost."""
+        for generation in self._young_generations():
             self._remember(_get_objects(generation))
 
     def _remember(self, objects: list[object]) -> None:
-        """Note who is young, by id, before the line is lost."""
         ids = array("Q", map(id, objects))
         end = self._early_count + len(ids)
         if end > len(self._early):
@@ -246,22 +244,19 @@ class Boundary:
     def _on_collection(self, phase: str, info: dict[str, int]) -> None:
         """Let a collection that the code under test asked for see the whole heap."""
         generation = info["generation"]
-        if self._own or not generation:
+        if self._own or generation < (1 if self._listed else 2):
             return
-        if self._listed and not _INCREMENTAL:
+        if self._listed:
             # The heap is in the open already.
             if phase == "start":
                 self._remember_young()
             elif generation == 2:
                 _freeze()
-                self._listed = False
+                self._listed = self._mingled = False
             else:
                 self._mingled = True
-            return
-        if generation != 2:
-            return
-        if phase == "start" and _asked_for():
-            self._remember(_get_objects())
+        elif phase == "start" and _asked_for():
+            self._remember_young()
             _unfreeze()
             self._thawed = True
         elif phase == "stop" and self._thawed:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_leakcheck.measure import survivors
 from pytest_leakcheck.measure.survivors import (
     Boundary,
     collected_so_far,
@@ -215,6 +216,22 @@ def test_a_collection_beside_a_count_hides_nothing(line: Boundary, generation: i
     assert sorted(map(id, seen(line))) == sorted(map(id, kept))
     line.draw()
     assert seen(line) == []
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_counts_in_a_row_see_the_whole_heap(
+    line: Boundary, monkeypatch: pytest.MonkeyPatch, incremental: bool
+) -> None:
+    """Where generations do not tell young from old, too."""
+    monkeypatch.setattr(survivors, "_INCREMENTAL", incremental)
+    old = Node()
+    line.draw()
+    kept = []
+    for _ in range(3):
+        kept.append(Node())
+        a_cycle()
+        assert {id(old), *map(id, kept)} <= set(map(id, nodes(gc.get_objects())))
+    assert sorted(map(id, seen(line))) == sorted(map(id, kept))
 
 
 def test_who_is_young_is_known_while_the_heap_is_open(line: Boundary) -> None:
