@@ -127,8 +127,7 @@ class Confirmation:
             for nodeid, test in verdicts.items()
             if test.basis == "by signature" and test.verdict not in ("leak", "held")
         }
-        others = [suspect for suspect in suspects if suspect.nodeid not in cleared]
-        screened = choose_screened(tests, others, self._settings, cleared)
+        screened = choose_screened(tests, suspects, self._settings, cleared)
         patient = {suspect.nodeid: suspect.patient for suspect in suspects}
         self._carry_out(
             _in_file_order(

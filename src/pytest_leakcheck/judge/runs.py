@@ -78,11 +78,14 @@ def judge_run(run: Run) -> JudgedRun:
     return JudgedRun(info=run.info, tests=ordered, causes=summarise_causes(run, ordered))
 
 
-def leaking_causes(judged: JudgedRun) -> list[CauseSummary]:
-    """The causes that a leaking test shows, in their order; what a wider fixture lets go is none
-    of them."""
+def cause_verdicts(judged: JudgedRun) -> dict[str, VerdictName]:
+    """By fingerprint: ``leak`` where a leaking test shows the cause, else ``held``: a wider fixture
+    lets go what every witness left."""
     leaking = {test.nodeid for test in judged.tests if test.verdict == "leak"}
-    return [found for found in judged.causes if not leaking.isdisjoint(found.witnesses)]
+    return {
+        found.cause.fingerprint: "held" if leaking.isdisjoint(found.witnesses) else "leak"
+        for found in judged.causes
+    }
 
 
 def settings_of(run: Run) -> Settings:

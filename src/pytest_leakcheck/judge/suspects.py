@@ -162,14 +162,14 @@ def choose_screened(
 
     One run is full of first uses, behind which a small leak hides; a few repeats see it. One test
     of each function comes before the other instances, those that left most come first. Before all
-    of them come the ``cleared``: suspects that others, which grew alike, have spoken free.
+    of them come the ``cleared``: suspects whom others, which grew alike, have spoken free.
 
     Returns:
         In the order in which they are wanted, as many as fit.
     """
     limits = settings.thresholds
     floor = sweep_floor(tests, limits)
-    known = {suspect.nodeid for suspect in suspects}
+    known = {s.nodeid for s in suspects if s.nodeid not in cleared}
     fit = [
         test
         for test in tests

@@ -15,7 +15,7 @@ from urllib.parse import quote as url_quote
 from markupsafe import Markup
 
 from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.runs import leaking_causes
+from pytest_leakcheck.judge.runs import cause_verdicts
 from pytest_leakcheck.records import (
     BYTE_SIGNALS,
     Cause,
@@ -134,23 +134,16 @@ class Finding:
 def findings(run: Run, judged: JudgedRun, folder: Path) -> list[Finding]:
     """All findings, worst first; ``folder`` is where the page will lie, for relative links."""
     by_id = {test.nodeid: test for test in judged.tests}
-    leaking = leaking_causes(judged)
-    by_leaks = [*leaking, *(summary for summary in judged.causes if summary not in leaking)]
+    caused = cause_verdicts(judged)
     found = [
-        _of_cause(
-            summary,
-            _best_witness(summary, by_id),
-            run,
-            folder,
-            verdict="leak" if summary in leaking else "held",
-        )
-        for summary in by_leaks
+        _of_cause(summary, _best_witness(summary, by_id), run, folder, caused)
+        for summary in judged.causes
     ]
-    caused = {summary.cause.fingerprint for summary in judged.causes}
+    found.sort(key=lambda finding: finding.verdict == "held")
     alone = [
         test
         for test in judged.tests
-        if test.verdict == "leak" and caused.isdisjoint(test.fingerprints)
+        if test.verdict == "leak" and caused.keys().isdisjoint(test.fingerprints)
     ]
     alone.sort(key=_weight)
     return found + [_of_test(test, run, folder, number) for number, test in enumerate(alone)]
@@ -175,8 +168,7 @@ def _of_cause(
     witness: TestVerdict | None,
     run: Run,
     folder: Path,
-    *,
-    verdict: VerdictName,
+    verdicts: Mapping[str, VerdictName],
 ) -> Finding:
     cause = summary.cause
     nodeid = witness.nodeid if witness else (summary.witnesses or [""])[0]
@@ -186,7 +178,7 @@ def _of_cause(
         title=cause_sentence(cause),
         growth=growth_words(summary.slopes),
         nodeid=nodeid,
-        verdict=verdict,
+        verdict=verdicts[cause.fingerprint],
         reason=witness.reason if witness else "",
         basis=_basis(witness),
         rows=growth_rows(summary.slopes, summary.total),

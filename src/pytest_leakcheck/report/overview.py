@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.runs import leaking_causes
+from pytest_leakcheck.judge.runs import cause_verdicts
 from pytest_leakcheck.records import (
     SIGNALS,
     VERDICTS,
@@ -58,7 +58,8 @@ def run_sentence(judged: JudgedRun) -> str:
     if not counts["leak"]:
         return _no_leak_sentence(everything, counts)
     leaking = f"{count(counts['leak'])} of {everything}"
-    found = leaking_causes(judged)
+    verdicts = cause_verdicts(judged)
+    found = [s for s in judged.causes if verdicts[s.cause.fingerprint] == "leak"]
     if not found:
         return f"{leaking} {_leak(counts['leak'])}; no cause was found"
     worst = found[0]

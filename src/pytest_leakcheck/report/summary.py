@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_leakcheck.judge.runs import leaking_causes
+from pytest_leakcheck.judge.runs import cause_verdicts
 from pytest_leakcheck.records import VERDICTS, CauseSummary, JudgedRun, TestVerdict
 from pytest_leakcheck.report.sensitivity import sensitivity_sentences
 from pytest_leakcheck.report.text import growth_words, plural, shorten, size, visible
@@ -32,9 +32,9 @@ def write_summary(reporter: pytest.TerminalReporter, run: Run, judged: JudgedRun
     reporter.write_sep("=", "leakcheck")
     for line in lines:
         reporter.write_line(line, yellow=True)
-    leaking = leaking_causes(judged)
+    verdicts = cause_verdicts(judged)
     for summary in judged.causes[:_MOST_CAUSES]:
-        for line in _cause(summary, held=summary not in leaking):
+        for line in _cause(summary, held=verdicts[summary.cause.fingerprint] == "held"):
             reporter.write_line(line)
     if len(judged.causes) > _MOST_CAUSES:
         reporter.write_line(f"and {plural(len(judged.causes) - _MOST_CAUSES, 'more cause')}")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from pytest_leakcheck.errors import UsageError
-from pytest_leakcheck.judge.runs import leaking_causes
+from pytest_leakcheck.judge.runs import cause_verdicts
 from pytest_leakcheck.report.overview import (
     VERDICT_ORDER,
     alerts,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from pytest_leakcheck.compare.comparison import Comparison
     from pytest_leakcheck.journal import Run
-from pytest_leakcheck.records import CauseSummary, JudgedRun, TestVerdict
+    from pytest_leakcheck.records import CauseSummary, JudgedRun, TestVerdict, VerdictName
 
 MOST_TESTS = 20
 MOST_CAUSES = 15
@@ -214,15 +214,16 @@ def print_run(run: Run, judged: JudgedRun, console: Console) -> None:
     _line(console, f"{plural(len(judged.tests), 'test')}: {', '.join(told)}")
     for alert in alerts(run):
         _line(console, f"! {alert.title}. {alert.text}", "yellow")
+    verdicts = cause_verdicts(judged)
     for summary in judged.causes[:MOST_CAUSES]:
         _line(console)
-        print_cause(judged, summary, console)
+        print_cause(summary, verdicts[summary.cause.fingerprint], console)
     left = len(judged.causes) - MOST_CAUSES
     if left > 0:
         _line(
             console, f"and {plural(left, 'more cause')}; leakcheck show RUN FINGERPRINT tells one"
         )
-    caused = {summary.cause.fingerprint for summary in judged.causes}
+    caused = verdicts.keys()
     alone = [t for t in judged.tests if t.verdict == "leak" and caused.isdisjoint(t.fingerprints)]
     _print_alone(alone, console)
 
@@ -239,11 +240,10 @@ def _print_alone(tests: Sequence[TestVerdict], console: Console) -> None:
         _line(console, f"and {plural(len(tests) - MOST_TESTS, 'more test')}")
 
 
-def print_cause(judged: JudgedRun, summary: CauseSummary, console: Console) -> None:
-    """One cause as a leak trace, with its fingerprint; ``held`` where wider fixtures let it go."""
+def print_cause(summary: CauseSummary, verdict: VerdictName, console: Console) -> None:
+    """One cause as a leak trace, with its fingerprint and its verdict (`cause_verdicts`)."""
     first, *rest = cause_lines(summary, _tree(console), console.width)
-    word = "leak" if summary in leaking_causes(judged) else "held"
-    _line(console, f"{word} {summary.cause.fingerprint}  {first}", "bold")
+    _line(console, f"{verdict} {summary.cause.fingerprint}  {first}", "bold")
     for line in rest:
         _line(console, line)
 
@@ -264,11 +264,12 @@ def print_test(run: Run, judged: JudgedRun, test: TestVerdict, console: Console)
             _line(console, f"  {signal_name(name):<18}{told}")
     if test.late.objects:
         _line(console, f"  late garbage: {plural(test.late.objects, 'object')}")
+    verdicts = cause_verdicts(judged)
     for fingerprint in test.fingerprints:
         for summary in judged.causes:
             if summary.cause.fingerprint == fingerprint:
                 _line(console)
-                print_cause(judged, summary, console)
+                print_cause(summary, verdicts[fingerprint], console)
     shown = {s.cause.fingerprint for s in judged.causes if s.opened}
     if shown.isdisjoint(test.fingerprints):
         for line in resource_lines(run.opened_by(test.nodeid)):
@@ -289,7 +290,8 @@ def print_one(run: Run, judged: JudgedRun, name: str, console: Console) -> None:
     exact = [test for test in judged.tests if test.nodeid == name]
     tests = exact or [test for test in judged.tests if name in test.nodeid]
     if len(causes) == 1:
-        print_cause(judged, causes[0], console)
+        fingerprint = causes[0].cause.fingerprint
+        print_cause(causes[0], cause_verdicts(judged)[fingerprint], console)
     elif len(tests) == 1:
         print_test(run, judged, tests[0], console)
     elif tests:
