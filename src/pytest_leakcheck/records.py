@@ -186,6 +186,8 @@ class TestRecord(Record, frozen=True, tag="test"):
     """Charged to the test: less wider fixtures and less what pytest keeps (survivors)."""
     types: dict[str, int] = {}
     """Survivors by type, the most frequent ones."""
+    opened: list[str] = []
+    """What the descriptors lead to that the test left open (``file data.bin``), each once."""
     pytest_survivors: int = 0
     """gc-tracked objects that pytest keeps of this test (reports, class instances, items)."""
     fixture_survivors: int = 0

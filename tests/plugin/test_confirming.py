@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import suites
+
+from pytest_leakcheck.judge.suspects import function_of
 
 LEAKY = """
     import pytest
@@ -170,6 +173,43 @@ def test_who_was_cleared_by_what_others_showed_is_repeated_when_there_is_time(
     assert {nodeid for nodeid, test in found.items() if test.verdict == "leak"} == {
         "test_d.py::test_leaks"
     }
+
+
+def test_where_witnesses_disagree_each_function_gets_its_own(tmp_path: Path) -> None:
+    """Two functions leave the same type, to a fixture that lets it go and to one that does not:
+    three instances of each speak for the other six."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import pytest
+
+                class Thing:
+                    pass
+
+                @pytest.fixture(scope="module")
+                def shelf():
+                    return []
+
+                KEPT = []
+
+                @pytest.mark.parametrize("n", range(9))
+                def test_held(shelf, n):
+                    shelf.append(Thing())
+
+                @pytest.mark.parametrize("n", range(9))
+                def test_kept(n):
+                    KEPT.append(Thing())
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, "--leakcheck-screen=0")
+    tests = result.verdicts().values()
+    # The first one of the module has first uses of its own, hence a signature of its own.
+    for name, verdict in (("test_held", "held"), ("test_kept", "leak")):
+        mine = [t for t in tests if function_of(t.nodeid) == f"test_a.py::{name}"]
+        assert [t.verdict for t in mine] == [verdict] * 9
+        assert Counter(t.basis for t in mine)["by signature"] >= 5
 
 
 def test_an_interrupted_run_is_not_confirmed(suite: Path) -> None:

@@ -22,6 +22,7 @@ from pytest_leakcheck.judge.suspects import (
     function_of,
     reasons,
     sweep_floor,
+    telling_files,
     telling_types,
 )
 from pytest_leakcheck.judge.verdict import cut_off, judge_repeats
@@ -262,7 +263,7 @@ def _settle_groups(run: Run, tests: dict[str, TestVerdict]) -> None:
     for nodeid, assigned in run.assigned.items():
         groups[assigned.signature].append(nodeid)
     left = {
-        record.nodeid: telling_types(record.types)
+        record.nodeid: telling_types(record.types) | set(telling_files(record.opened))
         for record in run.tests
         if record.nodeid in run.assigned
     }
@@ -288,9 +289,10 @@ def _waits(test: TestVerdict) -> bool:
 
 
 def _stays_each_time(run: Run, nodeid: str) -> set[str]:
-    """The types that a test left on each of its repeats."""
+    """The types that a test left on each of its repeats, and what it was seen to leave open."""
     steady = [r for r in run.repeats.get(nodeid, []) if r.phase == "steady"]
-    return set.intersection(*(set(record.types) for record in steady)) if steady else set()
+    types = set.intersection(*(set(record.types) for record in steady)) if steady else set()
+    return types | {resource.what for resource in run.opened_by(nodeid)}
 
 
 def _doubt_kin(tests: dict[str, TestVerdict]) -> None:

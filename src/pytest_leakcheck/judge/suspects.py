@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_leakcheck.judge.statistics import median_floor
 from pytest_leakcheck.records import FixtureRecord, Growth, TestRecord, add_growth
@@ -125,12 +126,12 @@ def _is_plain(growth: Growth, floor: Floor, limits: Thresholds) -> bool:
 def signature(test: TestRecord, floor: Floor) -> str:
     """A hash that tests share which grew alike.
 
-    Types of the user's or a library's classes are telling: tests that leave the same ones are
-    grouped over the whole suite. Growth without such a type is grouped within one test function
-    only, by its size.
+    Types of the user's or a library's classes are telling, and so are the names of files that stay
+    open: tests that leave the same ones are grouped over the whole suite. Growth without them is
+    grouped within one test function only, by its size.
     """
     growth = test.growth
-    telling = sorted(telling_types(test.types))[:6]
+    telling = [*sorted(telling_types(test.types))[:6], *telling_files(test.opened)]
     parts = [
         *telling,
         f"fds {_sign(growth.fds)}",
@@ -209,6 +210,9 @@ def _excess(growth: Growth, floor: Floor) -> float:
     return max(heap, 64.0 * blocks)
 
 
+#: A file whose name, up to its suffix, has two letters in a row that chance did not choose.
+_NAMED_FILE = re.compile(r"(?:deleted )?file \.?(?!tmp\*)[^.]*[^\W\d_]{2}")
+
 #: Modules whose types stand for the interpreter's own bookkeeping rather than for a cause.
 _PLUMBING = frozenset(
     (
@@ -224,6 +228,11 @@ def telling_types(types: Iterable[str]) -> set[str]:
     return {name for name in types if _is_telling(name)}
 
 
+def telling_files(opened: Iterable[str]) -> list[str]:
+    """The names among these of files whose names are not left to chance, sorted."""
+    return sorted({what for what in opened if _NAMED_FILE.match(what)})
+
+
 def _is_telling(type_name: str) -> bool:
     return "." in type_name and type_name.partition(".")[0] not in _PLUMBING
 
@@ -235,10 +244,42 @@ def function_of(nodeid: str) -> str:
 
 def choose_witnesses(suspects: Iterable[Suspect], most: int) -> dict[str, list[Suspect]]:
     """Up to ``most`` suspects of each signature: the heaviest first, then from other files."""
+    groups = _by_signature(suspects)
+    return {key: _spread_over_files(group, most) for key, group in groups.items()}
+
+
+def _by_signature(suspects: Iterable[Suspect]) -> dict[str, list[Suspect]]:
     groups: dict[str, list[Suspect]] = defaultdict(list)
     for suspect in suspects:
         groups[suspect.signature].append(suspect)
-    return {key: _spread_over_files(group, most) for key, group in groups.items()}
+    return groups
+
+
+def split_by_function(suspects: Iterable[Suspect], unheard: Container[str]) -> list[Suspect]:
+    """The suspects whose signatures have members for whom no witness speaks, grouped anew: by test
+    function, too. Those of one function only are left out, since nothing would change."""
+    groups = _by_signature(suspects)
+    return [
+        replace(suspect, signature=_finer(suspect))
+        for group in groups.values()
+        if any(s.nodeid in unheard for s in group)
+        and len({function_of(s.nodeid) for s in group}) > 1
+        for suspect in group
+    ]
+
+
+def _finer(suspect: Suspect) -> str:
+    text = f"{suspect.signature}\n{function_of(suspect.nodeid)}"
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:12]
+
+
+def more_witnesses(suspects: Iterable[Suspect], heard: Container[str], most: int) -> list[Suspect]:
+    """Those to be heard beside the ones who were, up to ``most`` of each signature in all."""
+    found: list[Suspect] = []
+    for group in _by_signature(suspects).values():
+        new = [s for s in group if s.nodeid not in heard]
+        found += _spread_over_files(new, max(0, most - (len(group) - len(new))))
+    return found
 
 
 def _spread_over_files(group: list[Suspect], most: int) -> list[Suspect]:

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pytest_leakcheck.measure.caches import settle_warning_filters
+from pytest_leakcheck.measure.resources import NewDescriptors
 from pytest_leakcheck.measure.retention import (
     Shapes,
     divide,
@@ -56,6 +57,9 @@ _FULL_SHARE = 0.01
 _FULL_COST_S = 4e-7
 #: … and always when they exceed this share of the heap and this number.
 _DEBT_SHARE, _DEBT_LEAST = 0.25, 50_000
+
+#: So many names of what a test left open are written down.
+_MOST_OPENED = 8
 
 #: Signals that may be read less often than after each test.
 _PACED = ("heap_bytes", "blocks")
@@ -104,6 +108,7 @@ class Accounts:
         self._first = self._base = Reading(at_s=0.0)
         self._known: dict[str, int] = {}
         self._shapes = Shapes()
+        self._descriptors = NewDescriptors()
         self._charged_unread: dict[str, int] = {}
         self._heap_objects = 0
         self._index = 0
@@ -130,6 +135,7 @@ class Accounts:
         a few hundred objects of garbage, which is not worth one."""
         start = _clock()
         self._heap_objects = self._boundary.start(collect=False)
+        self._descriptors.look()
         self._first = self._base = self._probes.read_exactly()
         self._since_skipped(self._first)
         self._collected = collected_so_far()
@@ -205,6 +211,7 @@ class Accounts:
             reading=reading,
             growth=own,
             types=types,
+            opened=self._opened(reading, own),
             pytest_survivors=of_pytest,
             fixture_survivors=of_fixtures,
             modules=_new_packages(self._module_count),
@@ -228,6 +235,13 @@ class Accounts:
         self._begin_anew(reading)
         self._harness_s += _clock() - start
         return record
+
+    def _opened(self, reading: Reading, own: Growth) -> list[str]:
+        """What the test left open, by name, where no wider fixture opened or closed anything."""
+        if reading.fds == self._base.fds:
+            return []
+        new = self._descriptors.look()
+        return new[:_MOST_OPENED] if (own.fds or 0) > 0 and not self._charged.fds else []
 
     def _look(self, item: pytest.Item) -> tuple[int, dict[str, int], int, int]:
         """Whose survivors there are: the test's, with their types, pytest's, wider fixtures'.

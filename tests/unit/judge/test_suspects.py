@@ -16,8 +16,12 @@ from pytest_leakcheck.judge.suspects import (
     choose_witnesses,
     find_fixture_suspects,
     find_suspects,
+    function_of,
+    more_witnesses,
     signature,
+    split_by_function,
     sweep_floor,
+    telling_files,
 )
 from pytest_leakcheck.records import FixtureRecord, Growth, Reading, TestRecord
 from pytest_leakcheck.settings import Settings, Thresholds
@@ -185,6 +189,39 @@ def test_the_interpreters_own_types_tell_nothing() -> None:
     assert signed(one) != signed(other)
 
 
+@pytest.mark.parametrize(
+    ("what", "tells"),
+    [
+        ("file chroma.sqlite3", True),
+        ("file data_level0.bin", True),
+        ("deleted file .coverage", True),
+        ("file *_log.txt", True),
+        ("file tmp*", False),
+        ("file tmp*.db", False),
+        ("file *.db", False),
+        ("file *", False),
+        ("pipe", False),
+        ("socket", False),
+        ("device /dev/null", False),
+    ],
+)  # fmt: skip
+def test_a_file_with_a_name_of_its_own_tells(what: str, tells: bool) -> None:
+    """A suffix, and what chance has chosen, do not."""
+    assert telling_files([what]) == [what] * tells
+
+
+def test_tests_that_leave_the_same_files_open_are_grouped_over_the_suite() -> None:
+    """Other files, or none that tells, are another signature."""
+    open_file = quiet(fds=1)
+    one, same, other = (
+        signed(swept(f"{name}.py::x", open_file, opened=[f"file {file}.bin"]))
+        for name, file in (("a", "data"), ("b", "data"), ("b", "header"))
+    )
+    assert one == same != other
+    nameless = [signed(swept(f"{name}.py::x", open_file, opened=["pipe"])) for name in "ab"]
+    assert nameless[0] != nameless[1]
+
+
 # --- witnesses -----------------------------------------------------------------------------------
 
 
@@ -227,6 +264,46 @@ def test_every_group_sends_as_many_as_it_may(nodeids: list[str], most: int) -> N
     for name, chosen in choose_witnesses(group, most).items():
         size = sum(s.signature == name for s in group)
         assert len(chosen) == len({s.nodeid for s in chosen}) == min(most, size)
+
+
+def test_a_signature_of_several_functions_is_split_where_somebody_is_unheard() -> None:
+    """One of a single function is as fine as it gets, and one that was heard is left alone."""
+    mixed = [suspect(f"a.py::{name}", signature="mixed") for name in ("x[1]", "x[2]", "y[1]")]
+    single = [suspect(f"b.py::x[{n}]", signature="single") for n in range(3)]
+    heard = [suspect(f"c.py::{name}", signature="heard") for name in "xy"]
+    finer = split_by_function([*mixed, *single, *heard], {"a.py::x[2]", "b.py::x[2]"})
+    assert [s.nodeid for s in finer] == ["a.py::x[1]", "a.py::x[2]", "a.py::y[1]"]
+    signatures = [s.signature for s in finer]
+    assert signatures[0] == signatures[1] != signatures[2]
+    assert "mixed" not in signatures
+
+
+def test_witnesses_are_heard_beside_those_who_were() -> None:
+    """As many as one signature may have, all in all; the heaviest first."""
+    group = [suspect(f"a.py::x[{n}]", n) for n in range(5)]
+    other = [suspect("b.py::y", signature="t")]
+    more = more_witnesses([*group, *other], {"a.py::x[0]"}, 3)
+    assert [s.nodeid for s in more] == ["a.py::x[4]", "a.py::x[3]", "b.py::y"]
+    assert more_witnesses(group, {s.nodeid for s in group[:4]}, 3) == []
+
+
+@QUICK
+@given(
+    names=st.lists(st.tuples(st.sampled_from("xyz"), st.integers(0, 9)), unique=True, max_size=20),
+    unheard=st.sets(st.integers(0, 19)),
+)
+def test_finer_signatures_never_join_two_functions(
+    names: list[tuple[str, int]], unheard: set[int]
+) -> None:
+    """And keep every member of the signatures that they replace."""
+    group = [suspect(f"a.py::{name}[{n}]") for name, n in names]
+    waiting = {s.nodeid for at, s in enumerate(group) if at in unheard}
+    finer = split_by_function(group, waiting)
+    assert len(finer) in (0, len(group))
+    functions: dict[str, set[str]] = {}
+    for s in finer:
+        functions.setdefault(s.signature, set()).add(function_of(s.nodeid))
+    assert all(len(of) == 1 for of in functions.values())
 
 
 # --- wider fixtures ------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from pytest_leakcheck.records import (
     Phase,
     Reading,
     RepeatRecord,
+    ResourceRecord,
     RunInfo,
     SkipRecord,
     StartRecord,
@@ -740,6 +741,21 @@ def test_witnesses_with_different_causes_lend_none() -> None:
         assigned=assigned("t.py::a", "t.py::b", "t.py::c", witness="t.py::a"),
     )
     assert verdicts(judge_run(run))["t.py::c"].fingerprints == []
+
+
+@pytest.mark.parametrize(("seen", "verdict"), [("data", "leak"), ("header", "unconfirmed")])
+def test_a_file_that_stays_open_is_vouched_for_by_a_witness_that_opens_it(
+    seen: str, verdict: str
+) -> None:
+    """One that was seen to leave something else on each run accuses nobody."""
+    opened = ResourceRecord(nodeid="t.py::a", signal="fds", what=f"file {seen}.bin", count=1.0)
+    run = a_run(
+        *(swept(f"t.py::{name}", 3, opened=["file data.bin"]) for name in "ab"),
+        repeats={"t.py::a": leaking("t.py::a")},
+        resources={"t.py::a": [opened]},
+        assigned=assigned("t.py::a", "t.py::b", witness="t.py::a"),
+    )
+    assert verdicts(judge_run(run))["t.py::b"].verdict == verdict
 
 
 def test_a_witness_that_fails_does_not_speak_for_its_group() -> None:

@@ -7,10 +7,13 @@ import socket
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from pytest_leakcheck.measure.resources import (
+    NewDescriptors,
     describe,
     describe_descriptor,
     generic_name,
@@ -82,3 +85,20 @@ def test_a_thread_of_pythons_own_is_a_thread() -> None:
     """It bears the process's name."""
     assert describe("threads", os.getpid(), "") == "thread"
     assert describe("children", 0, "") == "process"
+
+
+@linux
+def test_what_was_opened_since_the_last_look_is_named(tmp_path: Path) -> None:
+    """What was there before is not, nor the listing itself; each name comes once."""
+    new = NewDescriptors()
+    new.look()
+    assert new.look() == []
+    with ExitStack() as stack:
+        for name in ("b.bin", "a.bin", "a.bin"):
+            stack.enter_context((tmp_path / name).open("w"))
+        stack.callback(os.close, os.pipe()[0])
+        assert new.look() == ["file a.bin", "file b.bin", "pipe"]
+        assert new.look() == []
+    new.look()
+    with (tmp_path / "again.bin").open("w"):
+        assert new.look() == ["file again.bin"]
