@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ import pytest
 
 from pytest_leakcheck.arguments import confirming_arguments
 from pytest_leakcheck.journal import Journal, load_run
+from pytest_leakcheck.judge.known import LookedInto, looked_into
 from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.judge.suspects import (
     Suspect,
@@ -31,7 +32,9 @@ from pytest_leakcheck.judge.suspects import (
     find_fixture_suspects,
     find_suspects,
     function_of,
+    more_witnesses,
     screening_time,
+    split_by_function,
 )
 from pytest_leakcheck.plan import Plan, Task, is_claimed, worker_environment
 from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord, TestRecord, TestVerdict
@@ -70,9 +73,11 @@ class Confirmation:
         self._workers = _workers_of(config)
         self._deadline = time.monotonic() + settings.confirm_budget_s
         self._line = ProgressLine(config)
+        self._known = LookedInto()
 
     def run(self) -> None:
-        """Repeat the witnesses of every signature; then those for whom none can speak."""
+        """Repeat the witnesses of every signature; where they disagree, witnesses of each test
+        function among them; then those for whom none can speak."""
         run = load_run(self._folder)
         limits = self._settings.thresholds
         suspects = find_suspects(run.tests, limits)
@@ -87,32 +92,42 @@ class Confirmation:
             return
         self._journal = Journal(self._folder, "confirm")
         chosen = {s.nodeid for s in witnesses}
-        for suspect in suspects:
-            self._journal.append(
-                AssignRecord(
-                    nodeid=suspect.nodeid,
-                    signature=suspect.signature,
-                    witness=suspect.nodeid in chosen,
-                )
-            )
+        self._assign(suspects, chosen)
         tasks = [self._task(s.nodeid, patient=s.patient) for s in witnesses] + list(
             {t.name: t for t in fixtures}.values()
         )
         self._carry_out(_in_file_order(tasks))
         verdicts = self._verdicts()
-        # Those for whom no witness can speak: each has to speak for itself.
-        again = [
-            suspect
-            for suspect in suspects
-            if suspect.nodeid not in chosen and verdicts[suspect.nodeid].basis == "one run"
-        ]
-        if again:
-            self._carry_out(_in_file_order(self._task(s.nodeid, patient=s.patient) for s in again))
-            verdicts = self._verdicts()
+        unheard = _unheard(suspects, chosen, verdicts)
+        if finer := split_by_function(suspects, {s.nodeid for s in unheard}):
+            more = more_witnesses(finer, chosen, self._settings.witnesses)
+            chosen |= {s.nodeid for s in more}
+            self._assign(finer, chosen)
+            verdicts = self._hear(more)
+            unheard = _unheard(suspects, chosen, verdicts)
+        if unheard:
+            # Each has to speak for itself.
+            verdicts = self._hear(unheard)
         self._screen(run.tests, suspects, verdicts)
         self._line.clear()
         self._journal.close()
         self._read_captures()
+
+    def _assign(self, suspects: Iterable[Suspect], witnesses: Container[str]) -> None:
+        assert self._journal is not None
+        for suspect in suspects:
+            self._journal.append(
+                AssignRecord(
+                    nodeid=suspect.nodeid,
+                    signature=suspect.signature,
+                    witness=suspect.nodeid in witnesses,
+                )
+            )
+
+    def _hear(self, suspects: Iterable[Suspect]) -> dict[str, TestVerdict]:
+        """Repeat them; returns what is known then."""
+        self._carry_out(_in_file_order(self._task(s.nodeid, patient=s.patient) for s in suspects))
+        return self._verdicts()
 
     def _screen(
         self,
@@ -153,7 +168,10 @@ class Confirmation:
 
     def _verdicts(self) -> dict[str, TestVerdict]:
         """What is known so far, by node id. Reads the run folder and judges all of it."""
-        return {test.nodeid: test for test in judge_run(load_run(self._folder)).tests}
+        run = load_run(self._folder)
+        tests = judge_run(run).tests
+        self._known = looked_into(run, tests)
+        return {test.nodeid: test for test in tests}
 
     def _task(self, name: str, *, patient: bool = False) -> Task:
         nodeid = name
@@ -216,6 +234,7 @@ class Confirmation:
             elif not watched.full:
                 share.ended[lane] = (watched.status, log)
                 return
+            self._verdicts()  # the next process is to know what this one has looked into
 
     def _one_process(
         self, tasks: list[Task], share: _Share, lane: int, begin_s: float | None
@@ -232,6 +251,7 @@ class Confirmation:
             lane=lane,
             lanes=share.lanes,
             claims=str(share.claims or ""),
+            known=self._known,
             begin_s=begin_s,
         )
         plan_path = self._folder / f"confirm-{number}.plan"
@@ -432,6 +452,17 @@ class ProgressLine:
             seconds = (time.monotonic() - self._start) / self._done * (self._total - self._done)
             left = f", about {seconds:.0f} s left"
         self.say(f"confirming suspects: {self._done} of {self._total}{left}")
+
+
+def _unheard(
+    suspects: Iterable[Suspect], chosen: Container[str], verdicts: Mapping[str, TestVerdict]
+) -> list[Suspect]:
+    """Those who were not repeated and for whom no witness can speak."""
+    return [
+        suspect
+        for suspect in suspects
+        if suspect.nodeid not in chosen and verdicts[suspect.nodeid].basis == "one run"
+    ]
 
 
 def _file_of(nodeid: str) -> str:

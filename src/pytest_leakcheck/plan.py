@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from pytest_leakcheck.judge.known import LookedInto
 from pytest_leakcheck.settings import Settings
 
 # Tests may have `os` patched.
@@ -51,6 +52,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """… of how many."""
     claims: str = ""
     """The folder in which they claim tasks, where there is more than one process."""
+    known: LookedInto = msgspec.field(default_factory=LookedInto)
+    """What processes before this one have looked into."""
     begin_s: float | None = None
     """Begin no further task so many seconds after the first; None: no such end."""
 

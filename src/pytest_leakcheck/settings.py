@@ -139,7 +139,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     traced_quick_runs: int = 6
     """… each of so many runs where it is quick, of one where it is not …"""
     traced_s: float = 1.5
-    """… as far as they fit into so many seconds, for a quick test may be slow under it."""
+    """… as far as they fit into so many seconds, for a quick test may be slow under it …"""
+    traced_held_s: float = 0.6
+    """… or into so many, where it is known who holds what stays: a trace decides nothing then."""
     native_repeats: int = 2
     """Repeats under memray of a suspect whose C heap grows."""
     traceback_frames: int = 6

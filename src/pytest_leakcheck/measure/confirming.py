@@ -58,6 +58,7 @@ class Confirming:
             root,
             forget=self._forget_reports,
         )
+        self._repeater.know(plan.known)
         self._reporter: pytest.TerminalReporter | None = None
         self._rss_at_start = 0
         self._begun = False

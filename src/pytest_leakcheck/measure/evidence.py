@@ -23,11 +23,19 @@ from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.verdict import RUNNERS
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
 from pytest_leakcheck.measure.environment import installed_packages
-from pytest_leakcheck.measure.opened import AGREE, agree, resource_causes, told_by
+from pytest_leakcheck.measure.opened import (
+    AGREE,
+    OpenedAt,
+    agree,
+    opened_at,
+    places_of,
+    resource_causes,
+    told_by,
+)
 from pytest_leakcheck.measure.retention import settle_log_buffers, survivors_of
 from pytest_leakcheck.measure.signals import Probe
 from pytest_leakcheck.measure.survivors import Boundary, alive_among
-from pytest_leakcheck.measure.watching import Left, Watch
+from pytest_leakcheck.measure.watching import Left, Watch, too_many_readings
 from pytest_leakcheck.records import (
     CaptureRecord,
     Cause,
@@ -85,6 +93,7 @@ class Evidence:
         self._write = write
         self._folder = folder
         self._root = root
+        self._places: dict[str, set[OpenedAt]] = {}
         self._known()  # reads and keeps the catalogue, with the module that reads it
 
     def holders(self, item: pytest.Item, name: str, nextitem: Any) -> tuple[list[Cause], int]:
@@ -148,22 +157,24 @@ class Evidence:
         phase: Phase,
         runs: int,
         nextitem: Any = None,
+        *,
         least: int = 2,
+        seconds: float | None = None,
     ) -> RepeatRecord | None:
         """Runs under tracemalloc: Python bytes that stay of each, and where they were allocated.
 
         Args:
             runs: as many as fit into the time for it …
             least: … and so many of them in any case.
+            seconds: the time, where it is not the usual one.
         """
+        allowed = self._settings.traced_s if seconds is None else seconds
         trace = PythonTrace(self._settings.traceback_frames, self._root)
         self._boundary.draw()
         trace.start()
         outcome: Outcome = "passed"
         done, start = 0, _clock()
-        while done < min(least, runs) or (
-            done < runs and _clock() - start < self._settings.traced_s
-        ):
+        while done < min(least, runs) or (done < runs and _clock() - start < allowed):
             outcome = self._run(item, nextitem)
             done += 1
         runs = done
@@ -215,29 +226,49 @@ class Evidence:
             probe: the native memory that stays, where it is of interest: read around each call.
             python: sites of the Python memory that stays, to be recorded with it.
         """
-        watches: list[tuple[Watch, list[Left]]] = []
-        for number in range(_MOST_WATCHED_RUNS):
-            if number >= AGREE and all(len(o.sites) == 1 for _, left in watches for o in left):
-                break
-            watch = Watch(self._root, probe)
+        watches: list[Watch] = []
+        runs: list[list[Left]] = []
+        # The first run only counts the calls around which the heap is to be read.
+        while len(runs) < (AGREE if probe is None else AGREE + 1) or (
+            len(runs) < _MOST_WATCHED_RUNS and not _are_placed(name, runs)
+        ):
+            watch = Watch(self._root, probe if runs else None)
             self._boundary.draw()
             watch.run(partial(self._run, item, nextitem))
             self._boundary.collect()
-            watches.append((watch, watch.left()))
+            watches.append(watch)
+            runs.append(watch.left())
             if watch.refused is not None:
                 self._write(EventRecord(slug="not-watched", sentence=watch.refused, nodeid=name))
                 return Told()
-            if watch.heap_refused is not None:
-                self._write(
-                    EventRecord(slug="heap-not-watched", sentence=watch.heap_refused, nodeid=name)
-                )
+            refused = watch.heap_refused
+            if probe is not None and len(runs) == 1:
+                refused = too_many_readings(probe, watch.events)
+            if refused is not None:
+                self._write(EventRecord(slug="heap-not-watched", sentence=refused, nodeid=name))
                 probe = None
-        resources = agree(name, [left for _, left in watches])
-        record = told_by(name, [watch for watch, _ in watches], self._root, python)
+        resources = agree(name, runs)
+        record = told_by(name, watches, self._root, python)
+        self._places[name] = places_of(resources)
         for resource in resources:
             self._write(resource)
         self._write(record)
         return Told(causes=resource_causes(resources), watched=record)
+
+    def opens_like(self, other: str, item: pytest.Item, nextitem: Any) -> bool:
+        """Whether a watched run opens all that stays open where another test does, which was
+        watched before."""
+        places = self._places.get(other)
+        if not places:
+            return False
+        watch = Watch(self._root, None)
+        self._boundary.draw()
+        watch.run(partial(self._run, item, nextitem))
+        self._boundary.collect()
+        left = watch.left()
+        if watch.refused is not None or not left:
+            return False
+        return all(any(opened_at(o, site) in places for site in o.sites) for o in left)
 
     def look_at_garbage(
         self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
@@ -265,6 +296,13 @@ class Evidence:
 
     def _versions(self) -> dict[str, str]:
         return installed_packages()
+
+
+def _are_placed(name: str, runs: Sequence[Sequence[Left]]) -> bool:
+    """Whether more runs would not tell more of where anything was opened: each time one place was
+    seen, or the runs agree on one."""
+    each = all(len(left.sites) == 1 for run in runs for left in run)
+    return each or all(record.site is not None for record in agree(name, runs))
 
 
 def _per_run(cause: Cause, runs: int) -> Cause:

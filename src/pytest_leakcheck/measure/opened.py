@@ -7,7 +7,7 @@ code may have opened it while something else ran.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -26,15 +26,16 @@ _MOST_SITES = 8
 #: A place that opens something is believed when so many runs name it.
 AGREE = 2
 
-_Key = tuple[str, str, str, int, str]
+#: Signal, what it is, and the file, line and function that opened it.
+OpenedAt = tuple[str, str, str, int, str]
 
 
 def agree(nodeid: str, runs: Sequence[Sequence[Left]]) -> list[ResourceRecord]:
     """What stays open per run, most first, with the place on which runs agree."""
-    sites = {_key(left, site): site for run in runs for left in run for site in left.sites}
-    seen = Counter(key for run in runs for key in {_key(o, s) for o in run for s in o.sites})
+    sites = {opened_at(left, site): site for run in runs for left in run for site in left.sites}
+    seen = Counter(key for run in runs for key in {opened_at(o, s) for o in run for s in o.sites})
     trusted = {key for key in sites if seen[key] >= AGREE}
-    whole: Counter[_Key] = Counter()
+    whole: Counter[OpenedAt] = Counter()
     for left in (left for run in runs for left in run):
         whole[_believed(left, seen, trusted)] += 1
     records = [
@@ -50,9 +51,9 @@ def agree(nodeid: str, runs: Sequence[Sequence[Left]]) -> list[ResourceRecord]:
     return sorted(records, key=lambda r: (r.signal, -r.count, r.what, _place(r)))
 
 
-def _believed(left: Left, seen: Counter[_Key], trusted: set[_Key]) -> _Key:
+def _believed(left: Left, seen: Counter[OpenedAt], trusted: set[OpenedAt]) -> OpenedAt:
     """The place that most runs name, where it is one; a run that knows none contradicts nobody."""
-    named = {_key(left, site) for site in left.sites} & trusted
+    named = {opened_at(left, site) for site in left.sites} & trusted
     if not left.sites:
         named = {key for key in trusted if key[:2] == (left.signal, left.what)}
     most = max((seen[key] for key in named), default=0)
@@ -60,8 +61,18 @@ def _believed(left: Left, seen: Counter[_Key], trusted: set[_Key]) -> _Key:
     return best[0] if len(best) == 1 else (left.signal, left.what, "", 0, "")
 
 
-def _key(left: Left, site: Site) -> _Key:
+def opened_at(left: Left, site: Site) -> OpenedAt:
+    """One of the places where something may have been opened."""
     return left.signal, left.what, site.file, site.line, site.function
+
+
+def places_of(records: Iterable[ResourceRecord]) -> set[OpenedAt]:
+    """Where what stays open is opened, as far as that is known."""
+    return {
+        (record.signal, record.what, site.file, site.line, site.function)
+        for record in records
+        if (site := record.site) is not None
+    }
 
 
 def _place(record: ResourceRecord) -> tuple[str, int, str]:
@@ -101,11 +112,13 @@ def resource_causes(records: Sequence[ResourceRecord]) -> list[Cause]:
 
 
 def told_by(nodeid: str, watches: Sequence[Watch], root: str, python: list[Site]) -> WatchRecord:
-    """What the runs called, and where their C heap stayed."""
+    """What the runs called, and where their C heap stayed: in those in which it was read."""
     calls: dict[CompiledCall, None] = {}
     heap: Counter[tuple[str, int, str]] = Counter()
+    read = [watch for watch in watches if watch.reads_heap]
     for watch in watches:
         calls.update(dict.fromkeys(watch.calls()))
+    for watch in read:
         heap.update(watch.heap())
     if any(watch.heap_refused for watch in watches):
         heap.clear()  # of the other runs alone it would look like less
@@ -114,7 +127,7 @@ def told_by(nodeid: str, watches: Sequence[Watch], root: str, python: list[Site]
             file=file,
             line=line,
             function=name,
-            bytes=round(amount / len(watches)),
+            bytes=round(amount / len(read)),
             source="" if name else source_line(str(Path(root) / file), line),
             native=True,
         )

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.judge.endurance import further_windows, long_time, window_runs
+from pytest_leakcheck.judge.known import LookedInto, fingerprints, made_up_of
 from pytest_leakcheck.judge.lasting import comes_and_goes, few_blocks_add_up, maps_more
 from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.repeats import (
@@ -52,9 +53,10 @@ if TYPE_CHECKING:
 
 _clock = time.perf_counter
 
-#: A test function, how many of what stay open after each run of an instance, and the types that
-#: such a run leaves.
-_Likeness = tuple[str, tuple[tuple[str, int], ...], frozenset[str]]
+#: How many of what stay open after each run.
+_Amounts = tuple[tuple[str, int], ...]
+#: A test function, what stays open after each run of an instance, and the types that it leaves.
+_Likeness = tuple[str, _Amounts, frozenset[str]]
 
 
 class Repeater:
@@ -85,11 +87,16 @@ class Repeater:
         self.null = Growth()
         self.null_net = Growth()
         self._tape = Tape()
-        self._evidenced: set[frozenset[str]] = set()
+        self._known = LookedInto(endured=[], traced=[])
         self._placed: dict[_Likeness, str] = {}
+        self._placed_by_amount: dict[tuple[_Amounts, frozenset[str]], str] = {}
         self._null_sites: set[tuple[str, int]] = set()
         self._null_runs = 1
         self._patient = False
+
+    def know(self, known: LookedInto) -> None:
+        """Look no more into what others have looked into."""
+        self._known = known
 
     def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
         """Know a wider fixture that has been set up."""
@@ -235,33 +242,39 @@ class Repeater:
         found = self._with_holders(item, name, found, nextitem)
         likeness = None if wide or found.causes else self._likeness(name, found)
         alike = self._placed.get(likeness, "") if likeness is not None else ""
-        if not alike:
+        other = self._placed_by_amount.get(likeness[1:], "") if likeness is not None else ""
+        if not alike and not other:
             found = self._with_containers(item, found, nextitem)
         # What a cause is excused or doubted for has to be seen of each test anew.
-        if not wide and (_is_doubtful(found) or not self._is_known(found)):
+        endured = made_up_of(fingerprints(found.causes), self._known.endured)
+        if not wide and (_is_doubtful(found) or not endured):
             found = replace(found, windows=self._endure(item, name, found, nextitem))
         if self._is_cleared(found):
             self._write_causes(name, found.causes)
             return found
         found = replace(found, release=[] if wide else self._release(item, name))
-        if alike:
-            if self._verdict(found) == "leak":
-                self._write(AlikeRecord(nodeid=name, of=alike))
+        if alike or other:
+            # Of another function's test it has to be seen.
+            if self._verdict(found) == "leak" and (
+                alike or self._evidence.opens_like(other, item, nextitem)
+            ):
+                self._write(AlikeRecord(nodeid=name, of=alike or other))
                 return found
             found = self._with_containers(item, found, nextitem)
-        if self._is_known(found) and self._verdict(found) != "unconfirmed":
+        held = fingerprints(found.causes)
+        if made_up_of(held, self._known.traced) and self._verdict(found) != "unconfirmed":
             # Tracing says where memory was allocated: once for each cause is enough.
             self._write_causes(name, found.causes)
-            return found
-        self._evidenced.add(_prints(found))
-        found = self._with_places(item, name, found, nextitem)
-        if likeness is not None and alike != name and self._verdict(found) == "leak":
+        else:
+            found = self._with_places(item, name, found, nextitem)
+            if self._verdict(found) in ("leak", "held"):
+                self._known.traced.append(held)
+        if found.windows and self._verdict(found) in ("leak", "held"):
+            self._known.endured.append(held)
+        if likeness is not None and self._verdict(found) == "leak":
             self._placed[likeness] = name
+            self._placed_by_amount[likeness[1:]] = name
         return found
-
-    def _is_known(self, found: Repeats) -> bool:
-        """Whether the causes have been looked into."""
-        return bool(found.causes) and _prints(found) in self._evidenced
 
     def _likeness(self, name: str, found: Repeats) -> _Likeness | None:
         """What instances of one test function share that leave as many descriptors, threads and
@@ -396,11 +409,15 @@ class Repeater:
         """Runs under tracemalloc, less what the empty test leaves too."""
         settings = self._settings
         runs = settings.traced_quick_runs if self._is_quick(list(found.steady)) else 1
-        few = few_blocks_add_up(found, settings.thresholds)
+        # Where a holder is known, a trace tells where it was filled and decides nothing.
+        seconds = settings.traced_held_s if found.causes else settings.traced_s
+        few = not found.causes and few_blocks_add_up(found, settings.thresholds)
         least = settings.thresholds.traced_runs_tell if few else 2
         traced: list[RepeatRecord] = []
         for _ in range(settings.traced_repeats):
-            seen = self._evidence.traced(item, name, "traced", runs, nextitem, least)
+            seen = self._evidence.traced(
+                item, name, "traced", runs, nextitem, least=least, seconds=seconds
+            )
             if seen is None:
                 continue
             sites = [s for s in seen.sites if (s.file, s.line) not in self._null_sites]
@@ -439,10 +456,6 @@ _ENDED = {
     "xpassed": "passes where it was expected to fail",
     "passed": "passes",
 }
-
-
-def _prints(found: Repeats) -> frozenset[str]:
-    return frozenset(cause.fingerprint for cause in found.causes)
 
 
 def _is_doubtful(found: Repeats) -> bool:

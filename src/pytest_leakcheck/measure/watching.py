@@ -59,6 +59,23 @@ _WAITS = (
 )
 
 
+def _too_dear() -> str:
+    return (
+        f"Reading the C heap around each call takes longer than {_MOST_HEAP_S:g} s: it was not "
+        "told which call takes native memory"
+    )
+
+
+def too_many_readings(heap: Probe, events: int) -> str | None:
+    """Why the heap is not to be read around so many calls, by what it takes now; else ``None``."""
+    times = []
+    for _ in range(5):
+        start = _clock()
+        heap()
+        times.append(_clock() - start)
+    return _too_dear() if events * min(times) > _MOST_HEAP_S else None
+
+
 class Left(NamedTuple):
     """A resource that one run opened and left open."""
 
@@ -97,12 +114,18 @@ class Watch:
         self._quiet: dict[str, bool] = {}
         self._machinery: dict[str, bool] = {}
         self._turn = _new_lock()
-        self._events = 0
+        self.events = 0
+        """Calls, returns and lines that were seen."""
         self._deadline = 0.0
         self._over = True
         self.refused: str | None = None
         self.heap_refused: str | None = None
         """Why the C heap was not told apart, where it was asked for and the calls were watched."""
+
+    @property
+    def reads_heap(self) -> bool:
+        """Whether the C heap was read around each call, to the end."""
+        return self._heap is not None
 
     # --- begin and end -------------------------------------------------------------------------
 
@@ -220,10 +243,7 @@ class Watch:
         if self._heap_s > _MOST_HEAP_S:
             self._heap = None
             self._net.clear()
-            self.heap_refused = (
-                f"Reading the C heap around each call takes longer than {_MOST_HEAP_S:g} s: it "
-                "was not told which call takes native memory"
-            )
+            self.heap_refused = _too_dear()
         return in_use
 
     def _noted(self) -> int:
@@ -285,8 +305,8 @@ class Watch:
         """Charge what has changed since the last event to the code that ran in between."""
         before, self._in_use = self._in_use, self._read_heap()
         grown = self._in_use - before if self._heap is not None else 0
-        self._events += 1
-        if not self._events & _CLOCK_MASK and _clock() > self._deadline:
+        self.events += 1
+        if not self.events & _CLOCK_MASK and _clock() > self._deadline:
             self._give_up(f"the test makes more calls than can be watched in {_MOST_S:g} s")
             return
         changed = [

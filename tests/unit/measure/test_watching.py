@@ -25,7 +25,7 @@ import pytest
 from pytest_leakcheck.measure import watching
 from pytest_leakcheck.measure.opened import agree, resource_causes, told_by
 from pytest_leakcheck.measure.signals import Probes
-from pytest_leakcheck.measure.watching import Left, Watch
+from pytest_leakcheck.measure.watching import Left, Watch, too_many_readings
 from pytest_leakcheck.records import Site
 
 ROOT = str(Path(__file__).resolve().parent)
@@ -405,8 +405,22 @@ def test_a_heap_that_is_slow_to_read_is_given_up(
     assert watch.heap_refused is not None
     assert "takes longer than 0 s" in watch.heap_refused
     assert [left.signal for left in watch.left()] == ["fds"]
-    whole = watched(lambda: kept.append(io.BytesIO(os.urandom(80_000))))
+    monkeypatch.undo()
+    whole = watched(lambda: kept.append(io.BytesIO(os.urandom(80_000))), heap=True)
+    assert whole.reads_heap
+    assert told_by("t", [whole], ROOT, []).heap
     assert told_by("t", [watch, whole], ROOT, []).heap == []
+
+
+def test_a_run_that_counted_calls_says_whether_the_heap_can_be_read_around_them() -> None:
+    """Going by what a reading takes."""
+    watch = watched(lambda: [str(n) for n in range(100)])
+    assert watch.events >= 100
+    assert not watch.reads_heap
+    assert too_many_readings(lambda: 0, watch.events) is None
+    slow = too_many_readings(lambda: time.sleep(0.01), 1000)
+    assert slow is not None
+    assert "takes longer than 2 s" in slow
 
 
 @linux
@@ -523,8 +537,9 @@ def test_what_has_no_place_makes_no_cause() -> None:
 
 def test_a_watch_record_tells_heap_per_run() -> None:
     """The mean of the runs, largest first."""
-    watch = watched(lambda: None)
+    watch = watched(lambda: None, heap=True)
+    watch._net.clear()
     watch._net.update({("a.py", 1, "f"): 100, ("b.py", 2, ""): 4000})
-    record = told_by("t", [watch, watch], ROOT, [SITE])
+    record = told_by("t", [watched(lambda: None), watch, watch], ROOT, [SITE])
     assert [(s.file, s.bytes) for s in record.heap] == [("b.py", 4000), ("a.py", 100)]
     assert record.python == [SITE]
