@@ -80,7 +80,7 @@ class Confirmation:
         function among them; then those for whom none can speak."""
         run = load_run(self._folder)
         limits = self._settings.thresholds
-        suspects = find_suspects(run.tests, limits)
+        suspects = find_suspects(run.tests, limits, run.spans)
         groups = choose_witnesses(suspects, self._settings.witnesses)
         witnesses = [s for group in groups.values() for s in group]
         fixtures = [

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -34,6 +34,7 @@ from pytest_leakcheck.records import (
     ResourceRecord,
     RunInfo,
     SkipRecord,
+    SpanRecord,
     StartRecord,
     SuspectRecord,
     TestRecord,
@@ -158,6 +159,15 @@ def valid_label(label: str) -> bool:
 # --- reading back --------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Span:
+    """Tests of one worker that ran after each other, and what they grew by together."""
+
+    nodeids: tuple[str, ...]
+    signal: Literal["heap_bytes", "blocks"]
+    grown: int
+
+
 @dataclass
 class Run:
     """A run folder, read back. Lists are in the journals' order."""
@@ -165,6 +175,7 @@ class Run:
     folder: Path
     info: RunInfo
     tests: list[TestRecord] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
     starts: dict[str, list[StartRecord]] = field(default_factory=dict)
     """Worker → tests begun, in order."""
     order: dict[str, list[TestRecord]] = field(default_factory=dict)
@@ -306,6 +317,11 @@ def _sort_in(run: Run, worker: str, record: JournalRecord) -> None:
         case TestRecord():
             run.tests.append(record)
             run.order.setdefault(worker, []).append(record)
+        case SpanRecord():
+            tests = run.order.get(worker, [])[-record.tests :]
+            if tests and tests[-1].nodeid == record.nodeid:  # else a line of theirs is damaged
+                nodeids = tuple(test.nodeid for test in tests)
+                run.spans.append(Span(nodeids, record.signal, record.grown))
         case StartRecord():
             run.starts.setdefault(worker, []).append(record)
         case FixtureRecord():

@@ -207,6 +207,19 @@ class TestRecord(Record, frozen=True, tag="test"):
     traced: Traced | None = None
 
 
+class SpanRecord(Record, frozen=True, tag="span"):
+    """Growth over several tests of a signal that was not read after each of them, since reading it
+    would have taken too large a share of their time."""
+
+    nodeid: str
+    """The last of them."""
+    tests: int
+    """How many there are, in the order in which the worker ran them."""
+    signal: Literal["heap_bytes", "blocks"]
+    grown: int
+    """Charged to them together: less wider fixtures."""
+
+
 class FixtureRecord(Record, frozen=True, tag="fixture"):
     """A wider fixture (class, module, package, session) was set up or finalised."""
 
@@ -468,6 +481,7 @@ class EndRecord(Record, frozen=True, tag="end"):
 JournalRecord: TypeAlias = (
     StartRecord
     | TestRecord
+    | SpanRecord
     | FixtureRecord
     | RepeatRecord
     | CauseRecord

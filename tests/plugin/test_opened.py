@@ -233,6 +233,54 @@ def test_instances_of_a_function_share_what_one_of_them_showed(tmp_path: Path) -
         assert [found.what for found in result.run.opened_by(nodeid)] == ["pipe"]
 
 
+def test_functions_share_a_place_that_both_are_seen_to_use(tmp_path: Path) -> None:
+    """As many of the same name, opened elsewhere, are another cause."""
+    suites.write(
+        tmp_path,
+        {
+            "app.py": """
+                import os
+
+                def grab(folder):
+                    os.open(folder / "shop.data", os.O_CREAT)
+
+                def steal(folder):
+                    os.open(folder / "shop.data", os.O_CREAT)
+            """,
+            "test_a.py": """
+                import app
+
+                def test_first(tmp_path):
+                    app.grab(tmp_path)
+            """,
+            "test_b.py": """
+                import app
+
+                def test_alike(tmp_path):
+                    app.grab(tmp_path)
+
+                def test_other(tmp_path):
+                    app.steal(tmp_path)
+            """,
+        },
+    )
+    result = suites.leakcheck_in(tmp_path)
+    leaking = {test.partition("::")[2]: found for test, found in result.verdicts().items()}
+    assert [found.verdict for found in leaking.values()] == ["leak"] * 3
+    assert result.run.alike == {"test_b.py::test_alike": "test_a.py::test_first"}
+    labels = {
+        name: [cause.label for cause in causes_of(result.run, found.nodeid)]
+        for name, found in leaking.items()
+    }
+    assert labels == {
+        "test_first": ["grab (app.py)"],
+        "test_alike": ["grab (app.py)"],
+        "test_other": ["steal (app.py)"],
+    }
+    opened = [test.opened for test in result.run.tests]
+    assert opened == [["file shop.data"]] * 3
+
+
 def test_an_instance_without_a_plain_verdict_is_looked_into_itself(tmp_path: Path) -> None:
     """Of so little growth only a trace tells that it adds up, and a container's name is better than
     a place: neither is taken over from another instance."""

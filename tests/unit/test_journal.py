@@ -23,6 +23,7 @@ from pytest_leakcheck import journal as journal_module
 from pytest_leakcheck.errors import RunError
 from pytest_leakcheck.journal import (
     Journal,
+    Span,
     find_run,
     fresh_label,
     load_run,
@@ -47,6 +48,7 @@ from pytest_leakcheck.records import (
     RepeatRecord,
     RunInfo,
     SkipRecord,
+    SpanRecord,
     StartRecord,
     SuspectRecord,
     TestRecord,
@@ -516,3 +518,12 @@ def test_a_forked_child_writes_nothing(tmp_path: Path) -> None:
     assert done.stdout.strip() == "None", done.stderr
     write_info(tmp_path, info())
     assert [s.nodeid for s in load_run(tmp_path).starts["main"]] == ["before", "after"]
+
+
+def test_tests_that_grew_together_are_those_before_the_line_of_their_worker(tmp_path: Path) -> None:
+    """Where a line of theirs is damaged, nobody is named."""
+    span = SpanRecord(nodeid="t.py::c", tests=2, signal="blocks", grown=7)
+    lost = SpanRecord(nodeid="t.py::z", tests=1, signal="blocks", grown=9)
+    written(tmp_path, *(closed(f"t.py::{name}", n) for n, name in enumerate("abc")), span, lost)
+    written(tmp_path, closed("t.py::other"), worker="gw1")
+    assert load_run(tmp_path).spans == [Span(("t.py::b", "t.py::c"), "blocks", 7)]

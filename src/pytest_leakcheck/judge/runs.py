@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Literal
 
@@ -21,6 +21,7 @@ from pytest_leakcheck.judge.suspects import (
     Floor,
     function_of,
     reasons,
+    span_reasons,
     sweep_floor,
     telling_files,
     telling_types,
@@ -53,11 +54,12 @@ _NOT_RUN = {
 def judge_run(run: Run) -> JudgedRun:
     """Every test's verdict, and every cause with its witnesses."""
     limits = settings_of(run).thresholds
-    floor = sweep_floor(run.tests, limits)
+    floor = sweep_floor(run.tests, limits, run.spans)
+    together = span_reasons(run.spans, floor)
     repeated = _judge_repeated(run, limits)
     tests: dict[str, TestVerdict] = {}
     for record in run.tests:
-        tests[record.nodeid] = _judge_test(run, record, floor, repeated, limits)
+        tests[record.nodeid] = _judge_test(run, record, floor, repeated, together, limits)
     for nodeid, left in left_open(run, _NOT_RUN).items():
         test = tests[nodeid]
         if test.verdict == "not judged":
@@ -188,6 +190,7 @@ def _judge_test(
     record: TestRecord,
     floor: Floor,
     repeated: dict[str, TestVerdict],
+    together: Mapping[str, list[str]],
     limits: Thresholds,
 ) -> TestVerdict:
     once = _one_run(record, floor)
@@ -196,7 +199,7 @@ def _judge_test(
         return once("not judged", unfit)
     if record.nodeid in repeated:
         return repeated[record.nodeid]
-    why = reasons(record, floor)
+    why = [*reasons(record, floor), *together.get(record.nodeid, ())]
     if why:
         return once("unconfirmed", f"{'; '.join(why)}; it was not repeated")
     if (record.late.heap_bytes or 0) >= limits.late_bytes:

@@ -7,10 +7,14 @@ import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pytest_leakcheck.judge.statistics import median_floor
 from pytest_leakcheck.records import FixtureRecord, Growth, TestRecord, add_growth
 from pytest_leakcheck.settings import Settings, Thresholds
+
+if TYPE_CHECKING:
+    from pytest_leakcheck.journal import Span
 
 #: Notes that make a test's growth unreadable, with the reason that a person reads.
 DISTURBED = {
@@ -62,11 +66,19 @@ class Floor:
     blocks_limit: float
 
 
-def sweep_floor(tests: Sequence[TestRecord], limits: Thresholds) -> Floor:
+def sweep_floor(
+    tests: Sequence[TestRecord], limits: Thresholds, spans: Iterable[Span] = ()
+) -> Floor:
     """The suite's floor for the signals that pytest itself moves."""
     passed = [t.growth for t in tests if t.outcome == "passed"]
-    heap, heap_mad = median_floor([g.heap_bytes for g in passed if g.heap_bytes is not None])
-    blocks, blocks_mad = median_floor([g.blocks for g in passed if g.blocks is not None])
+    heaps = [float(g.heap_bytes) for g in passed if g.heap_bytes is not None]
+    counts = [float(g.blocks) for g in passed if g.blocks is not None]
+    for span in spans:
+        size = len(span.nodeids)
+        values = heaps if span.signal == "heap_bytes" else counts
+        values += [span.grown / size] * size
+    heap, heap_mad = median_floor(heaps)
+    blocks, blocks_mad = median_floor(counts)
     return Floor(
         heap_bytes=max(heap, 0.0),
         heap_limit=max(limits.suspect_heap_bytes, limits.suspect_spread * heap_mad),
@@ -95,19 +107,43 @@ def reasons(test: TestRecord, floor: Floor) -> list[str]:
     return found
 
 
-def find_suspects(tests: Sequence[TestRecord], limits: Thresholds) -> list[Suspect]:
+def span_reasons(spans: Iterable[Span], floor: Floor) -> dict[str, list[str]]:
+    """Node id → why a test is a suspect whose signals were not read after itself: together with
+    its neighbours it grew beyond the floor."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for span in spans:
+        size = len(span.nodeids)
+        of_heap = span.signal == "heap_bytes"
+        least, limit = (
+            (floor.heap_bytes, floor.heap_limit) if of_heap else (floor.blocks, floor.blocks_limit)
+        )
+        beyond = span.grown - size * least
+        if beyond <= limit:
+            continue
+        grown = f"the C heap grew by {beyond:.0f} bytes" if of_heap else f"{beyond:.0f} blocks stay"
+        for nodeid in span.nodeids:
+            found[nodeid].append(f"over {size} tests, of which it is one, {grown}")
+    return found
+
+
+def find_suspects(
+    tests: Sequence[TestRecord], limits: Thresholds, spans: Sequence[Span] = ()
+) -> list[Suspect]:
     """The passed, undisturbed tests that grew beyond the suite's floor. In order of the run."""
-    floor = sweep_floor(tests, limits)
+    floor = sweep_floor(tests, limits, spans)
+    together = span_reasons(spans, floor)
     found: list[Suspect] = []
     for test in tests:
         if test.outcome != "passed" or any(note in DISTURBED for note in test.notes):
             continue
-        why = reasons(test, floor)
+        alone = reasons(test, floor)
+        why = [*alone, *together.get(test.nodeid, ())]
         if why:
             found.append(
                 Suspect(
                     nodeid=test.nodeid,
-                    signature=signature(test, floor),
+                    # Of what grew together nobody knows who grew alike.
+                    signature=signature(test, floor) if alone else _hash([test.nodeid]),
                     weight=_weight(test.growth),
                     why="; ".join(why),
                     patient=not test.module_count and _is_plain(test.growth, floor, limits),
@@ -142,6 +178,10 @@ def signature(test: TestRecord, floor: Floor) -> str:
         heap = (growth.heap_bytes or 0) - floor.heap_bytes
         parts.append(f"heap {_magnitude(heap) if heap > floor.heap_limit else 0}")
         parts.append(function_of(test.nodeid))
+    return _hash(parts)
+
+
+def _hash(parts: Iterable[str]) -> str:
     return hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()[:12]
 
 
@@ -269,8 +309,7 @@ def split_by_function(suspects: Iterable[Suspect], unheard: Container[str]) -> l
 
 
 def _finer(suspect: Suspect) -> str:
-    text = f"{suspect.signature}\n{function_of(suspect.nodeid)}"
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:12]
+    return _hash([suspect.signature, function_of(suspect.nodeid)])
 
 
 def more_witnesses(suspects: Iterable[Suspect], heard: Container[str], most: int) -> list[Suspect]:

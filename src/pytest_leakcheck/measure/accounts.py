@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_leakcheck.measure.caches import settle_warning_filters
 from pytest_leakcheck.measure.resources import NewDescriptors
@@ -34,6 +34,7 @@ from pytest_leakcheck.records import (
     LedgerRecord,
     Outcome,
     Reading,
+    SpanRecord,
     StartRecord,
     TestRecord,
     Traced,
@@ -62,7 +63,7 @@ _DEBT_SHARE, _DEBT_LEAST = 0.25, 50_000
 _MOST_OPENED = 8
 
 #: Signals that may be read less often than after each test.
-_PACED = ("heap_bytes", "blocks")
+_PACED: tuple[Literal["heap_bytes", "blocks"], ...] = ("heap_bytes", "blocks")
 
 _forks = 0
 _in_child = False
@@ -107,6 +108,7 @@ class Accounts:
         self._boundary = boundary
         self._first = self._base = Reading(at_s=0.0)
         self._known: dict[str, int] = {}
+        self._known_at: dict[str, int] = {}
         self._shapes = Shapes()
         self._descriptors = NewDescriptors()
         self._charged_unread: dict[str, int] = {}
@@ -136,8 +138,8 @@ class Accounts:
         start = _clock()
         self._heap_objects = self._boundary.start(collect=False)
         self._descriptors.look()
-        self._first = self._base = self._probes.read_exactly()
-        self._since_skipped(self._first)
+        self._first = self._base = self._probes.read(exact=True)
+        self._close_spans(self._first)
         self._collected = collected_so_far()
         self._full_cost_s = _FULL_COST_S * self._heap_objects
         self._harness_s += _clock() - start
@@ -145,9 +147,9 @@ class Accounts:
     def close(self) -> None:
         """Write the ledger and the end record; give the heap back."""
         self.pay_debt(module_ended=True)
-        end = self._probes.read_exactly()
+        end = self._probes.read(exact=True)
         self._by_collections.add(growth(self._base, end, survivors=0))
-        self._tests.add(self._since_skipped(end))
+        self._close_spans(end)
         self._journal.append(
             LedgerRecord(
                 process=growth(self._first, end),
@@ -189,7 +191,7 @@ class Accounts:
         start = _clock()
         settle_log_buffers(item)
         settle_warning_filters()
-        heap_before = self._probes.heap()
+        heap_before = self._probes.heap_before()
         self._boundary.collect()
         reading = self._probes.read()
         mine, types, of_pytest, of_fixtures = self._look(item)
@@ -227,11 +229,11 @@ class Accounts:
         )
         self._journal.append(record)
         self._tests.add(own)
-        if (skipped := self._since_skipped(reading)) is not ZERO:
-            self._tests.add(skipped)
         self._pytest_survivors += of_pytest
         self._collected = collected
         self._boundary.debt += mine + of_pytest + of_fixtures
+        self._index += 1
+        self._close_spans(reading)
         self._begin_anew(reading)
         self._harness_s += _clock() - start
         return record
@@ -270,10 +272,16 @@ class Accounts:
 
     def _collect_all(self) -> None:
         start = _clock()
+        if None in (self._base.heap_bytes, self._base.blocks):
+            # What the collection gives back is not to be set off against the tests before it.
+            reading = self._probes.read(exact=True)
+            self._close_spans(reading)
+            self._base = reading
         self._heap_objects += self._boundary.debt
         # One pass: what its finalizers leave is found at the next one.
         self._heap_objects -= self._boundary.collect_all(most=1)
-        reading = self._probes.read()
+        reading = self._probes.read(exact=True)
+        self._close_spans(reading)
         self._by_collections.add(growth(self._base, reading, survivors=0))
         self._full_collections += 1
         self._base = reading
@@ -282,25 +290,25 @@ class Accounts:
         self._full_s += self._full_cost_s
         self._harness_s += self._full_cost_s
 
-    def _since_skipped(self, reading: Reading) -> Growth:
-        """Growth over several tests of a signal that was not read after each of them.
+    def _close_spans(self, reading: Reading) -> None:
+        """Write down the growth over several tests of what was not read after each of them.
 
-        It belongs to the tests' account as a whole, less what wider fixtures took of it meanwhile;
-        no single test is charged.
+        It belongs to the tests' account, less what wider fixtures took of it meanwhile.
         """
-        spans: dict[str, int] = {}
-        known = self._known
         for name in _PACED:
             value: int | None = getattr(reading, name)
             if value is None:
                 continue
-            if getattr(self._base, name) is None and name in known:
-                spans[name] = value - known[name] - self._charged_unread.pop(name, 0)
-            known[name] = value
-        return Growth(**spans) if spans else ZERO
+            tests = self._index - self._known_at.get(name, 0)
+            if tests and getattr(self._base, name) is None and name in self._known:
+                grown = value - self._known[name] - self._charged_unread.pop(name, 0)
+                self._tests.add(Growth(**{name: grown}))
+                self._journal.append(
+                    SpanRecord(nodeid=self._nodeid, tests=tests, signal=name, grown=grown)
+                )
+            self._known[name], self._known_at[name] = value, self._index
 
     def _begin_anew(self, reading: Reading) -> None:
-        self._index += 1
         self._base = reading
         self._charged = ZERO
         self._fixture_ids = set()
@@ -331,7 +339,7 @@ class Accounts:
     def fixture_begins(self) -> None:
         """A wider fixture's set-up begins; set-ups may nest."""
         self._fixtures.append(
-            _OpenFixture(self._probes.read(peak=False), self._boundary.young_ids())
+            _OpenFixture(self._probes.read(peak=False, exact=True), self._boundary.young_ids())
         )
 
     def fixture_ends(self, key: int, name: str, scope: str, where: str) -> None:
@@ -341,7 +349,7 @@ class Accounts:
             key: tells the fixture's definition apart while it is set up.
         """
         opened = self._fixtures.pop()
-        amount = growth(opened.reading, self._probes.read(peak=False))
+        amount = growth(opened.reading, self._probes.read(peak=False, exact=True))
         exclusive = add_growth(amount, opened.nested, -1)
         self._fixture_ids |= self._boundary.young_ids() - opened.young
         self._instance_count += 1
@@ -356,13 +364,13 @@ class Accounts:
         """The finalisers of a wider fixture are about to run."""
         instance = self._instances.get(key)
         if instance is not None:
-            instance.before = self._probes.read(peak=False)
+            instance.before = self._probes.read(peak=False, exact=True)
 
     def fixture_finalised(self, key: int) -> None:
         """The finalisers of a wider fixture have run: credit what they gave back."""
         instance = self._instances.pop(key, None)
         if instance is not None and instance.before is not None:
-            amount = growth(instance.before, self._probes.read(peak=False))
+            amount = growth(instance.before, self._probes.read(peak=False, exact=True))
             self._fixture_moved(instance, "finalise", amount)
 
     def _fixture_moved(self, instance: _Instance, phase: Any, amount: Growth) -> None:

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Collection, Iterable
 from functools import partial
 from importlib import import_module
-from itertools import compress
+from itertools import compress, filterfalse
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -88,8 +88,8 @@ class Shapes:
 
     A test that leaves what an earlier one left, all of which was pytest's, is not looked into
     again: to have kept something of its own, it must have pytest keep an object of the same type
-    less, at the same place. Tests with an instance of a class are always looked into: what they put
-    on it is pytest's as well, and of any type. Kept are hashes, in one block of memory that is
+    less, at the same place. What an instance of a test class reaches is pytest's as well, and of
+    any type: of such tests the rest is looked at. Kept are hashes, in one block of memory that is
     there from the start.
     """
 
@@ -99,16 +99,22 @@ class Shapes:
 
     def count(self, survivors: list[object], item: pytest.Item, mark: object) -> int | None:
         """:func:`count_pytests`, or what it said of an earlier test. O(survivors)."""
-        if getattr(item, "_instance", None) is not None:
-            return count_pytests(survivors, item, mark, depth=2)
+        instance = getattr(item, "_instance", None)
+        rest: Iterable[object] = survivors
+        of_instance = 0
+        if instance is not None:
+            young = dict(zip(map(id, survivors), survivors, strict=True))
+            reached = reach([instance], young)
+            of_instance = len(reached)
+            rest = map(young.__getitem__, filterfalse(reached.__contains__, young))
         names = getattr(item, "fixturenames", ())
-        shape = hash((id(type(item)), len(names), *map(id, map(type, survivors))))
+        shape = hash((id(type(item)), len(names), instance is None, *map(id, map(type, rest))))
         at = shape % _ROOM_FOR_SHAPES
         if self._hashes[at] == shape:
-            return self._counts[at]
+            return self._counts[at] + of_instance
         count = count_pytests(survivors, item, mark, depth=2)
         if count is not None:
-            self._hashes[at], self._counts[at] = shape, count
+            self._hashes[at], self._counts[at] = shape, count - of_instance
         return count
 
 

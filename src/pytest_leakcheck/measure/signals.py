@@ -17,8 +17,6 @@ import sys
 import time
 from collections.abc import Callable
 
-import msgspec
-
 from pytest_leakcheck.records import Growth, Reading
 
 if sys.platform == "linux":
@@ -31,7 +29,10 @@ _blocks = getattr(sys, "getallocatedblocks", None)
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 #: A reading that costs less is always taken.
-_CHEAP_S = 0.0001
+_CHEAP_S = 0.00001
+
+#: The share of a run's time for a second look at the C heap.
+_EXTRA_SHARE = 0.01
 
 Probe = Callable[[], "int | None"]
 
@@ -54,7 +55,7 @@ class _Paced:
     lower of the last two costs counts, so that one interruption does not make a probe slow.
     """
 
-    def __init__(self, probe: Probe, share: float = 0.05) -> None:
+    def __init__(self, probe: Probe, share: float = 0.03) -> None:
         self._probe = probe
         self._share = share
         self._cost = self._cost_before = 0.0
@@ -99,11 +100,13 @@ class Probes:
             self._choose_psutil()
         self._count_blocks: Probe = _blocks or _unseen
         self._exact_heap, self._exact_blocks = self._heap, self._count_blocks
+        self._heap_before: Probe = self._heap
         self.sources["blocks"] = (
             "sys.getallocatedblocks" if _blocks else "not seen: this Python has no such counter"
         )
         if paced:
             self._count_blocks = _Paced(self._count_blocks)
+            self._heap_before = _Paced(self._heap, _EXTRA_SHARE)
             self._heap = _Paced(self._heap)
             self.sources["mapped_bytes"] = "not seen: read where tests are repeated only"
         elif sys.platform == "linux":
@@ -111,28 +114,26 @@ class Probes:
         else:
             self.sources["mapped_bytes"] = "not seen: no such signal on this platform"
 
-    def read(self, *, peak: bool = True) -> Reading:
-        """All signals now. With ``peak``, also the peak since the last such call, and reset it."""
+    def read(self, *, peak: bool = True, exact: bool = False) -> Reading:
+        """All signals now. With ``peak``, also the peak since the last such call, and reset it.
+
+        Args:
+            exact: the slow ones too, whatever they cost.
+        """
         # First: the other probes take one way or another (a peak at the floor), and what they drop
         # waits in the interpreter's free lists, which are blocks too.
-        blocks = self._count_blocks()
+        blocks = self._exact_blocks() if exact else self._count_blocks()
         rss = self._rss()
         return Reading(
             at_s=round(_clock() - self._start, 6),
             rss_bytes=rss,
             peak_bytes=self._peak(rss) if peak else None,
-            heap_bytes=self._heap(),
+            heap_bytes=self._exact_heap() if exact else self._heap(),
             mapped_bytes=self._mapped(),
             blocks=blocks,
             fds=self._open_fds(),
             threads=self._threads(),
             children=self._children(),
-        )
-
-    def read_exactly(self) -> Reading:
-        """All signals now, the slow ones too, whatever they cost."""
-        return msgspec.structs.replace(
-            self.read(), heap_bytes=self._exact_heap(), blocks=self._exact_blocks()
         )
 
     def elapsed(self) -> float:
@@ -146,6 +147,10 @@ class Probes:
     def heap(self) -> int | None:
         """C heap in use, in bytes."""
         return self._heap()
+
+    def heap_before(self) -> int | None:
+        """The same beside a reading that follows; skipped where two would take too long."""
+        return self._heap_before()
 
     def close(self) -> None:
         """Close the descriptors held open."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_leakcheck.journal import Span
 from pytest_leakcheck.judge.suspects import (
     DISTURBED,
     Suspect,
@@ -220,6 +221,51 @@ def test_tests_that_leave_the_same_files_open_are_grouped_over_the_suite() -> No
     assert one == same != other
     nameless = [signed(swept(f"{name}.py::x", open_file, opened=["pipe"])) for name in "ab"]
     assert nameless[0] != nameless[1]
+
+
+# --- what was not read after each test -----------------------------------------------------------
+
+
+def unread(nodeid: str) -> TestRecord:
+    """A test after which the slow signals were not read."""
+    return swept(nodeid, quiet(heap_bytes=None, blocks=None))
+
+
+def test_neighbours_that_grew_together_are_all_suspects() -> None:
+    """Beyond as many times the median test as there are; each by itself, since any may have."""
+    tests = suite(*(unread(f"t.py::u[{n}]") for n in range(6)))
+    spans = [
+        Span(("t.py::u[0]", "t.py::u[1]", "t.py::u[2]"), "blocks", 3 * 32 + 2),
+        Span(("t.py::u[3]", "t.py::u[4]"), "blocks", 2 * 32 + 1),
+        Span(("t.py::u[3]", "t.py::u[4]"), "heap_bytes", 2 * 700 + 1024),
+        Span(("t.py::u[4]", "t.py::u[5]"), "heap_bytes", 2 * 700 + 1025),
+    ]
+    suspects = {s.nodeid: s for s in find_suspects(tests, LIMITS, spans)}
+    assert list(suspects) == [f"t.py::u[{n}]" for n in (0, 1, 2, 4, 5)]
+    assert len({s.signature for s in suspects.values()}) == 5
+    assert suspects["t.py::u[0]"].why == "over 3 tests, of which it is one, 2 blocks stay"
+    assert "the C heap grew by 1025 bytes" in suspects["t.py::u[5]"].why
+
+
+def test_a_suite_that_is_never_read_after_single_tests_has_a_floor() -> None:
+    """Of what spans of them grew by on average."""
+    tests = [unread(f"t.py::u[{n}]") for n in range(40)]
+    spans = [
+        Span(tuple(f"t.py::u[{4 * n + k}]" for k in range(4)), "blocks", 4 * 32 + 3 * (n == 5))
+        for n in range(10)
+    ]
+    assert [s.nodeid for s in find_suspects(tests, LIMITS, spans)] == [
+        f"t.py::u[{n}]" for n in range(20, 24)
+    ]
+
+
+def test_a_suspect_of_its_own_keeps_its_signature_in_a_span() -> None:
+    """What it left by itself tells more."""
+    odd = swept("t.py::odd", quiet(survivors=1, blocks=None), types={"app.Client": 1})
+    span = Span(("t.py::quiet[3]", "t.py::odd"), "blocks", 2 * 32 + 50)
+    found = {s.nodeid: s for s in find_suspects(suite(odd), LIMITS, [span])}
+    assert found["t.py::odd"].signature == signed(odd)
+    assert found["t.py::odd"].why.startswith("1 objects survive it; over 2 tests")
 
 
 # --- witnesses -----------------------------------------------------------------------------------

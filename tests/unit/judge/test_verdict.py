@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_leakcheck.journal import Run
+from pytest_leakcheck.journal import Run, Span
 from pytest_leakcheck.judge.lasting import repeat_slopes
 from pytest_leakcheck.judge.repeats import Repeats, grows_never, still_undecided
 from pytest_leakcheck.judge.runs import judge_run
@@ -756,6 +756,14 @@ def test_a_file_that_stays_open_is_vouched_for_by_a_witness_that_opens_it(
         assigned=assigned("t.py::a", "t.py::b", witness="t.py::a"),
     )
     assert verdicts(judge_run(run))["t.py::b"].verdict == verdict
+
+
+def test_who_grew_together_and_was_not_repeated_is_not_cleared() -> None:
+    """One of them grew, and nobody knows which."""
+    span = Span(("t.py::a", "t.py::b"), "blocks", 500)
+    run = a_run(*(swept(f"t.py::{name}") for name in "abc"), spans=[span])
+    found = {nodeid: test.verdict for nodeid, test in verdicts(judge_run(run)).items()}
+    assert found == {"t.py::a": "unconfirmed", "t.py::b": "unconfirmed", "t.py::c": "clean"}
 
 
 def test_a_witness_that_fails_does_not_speak_for_its_group() -> None:

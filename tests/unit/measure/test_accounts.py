@@ -12,6 +12,7 @@ import pytest
 
 from pytest_leakcheck.journal import Journal, Run, load_run, write_info
 from pytest_leakcheck.measure import accounts
+from pytest_leakcheck.measure import accounts as accounts_module
 from pytest_leakcheck.measure.accounts import Accounts
 from pytest_leakcheck.measure.environment import describe_run
 from pytest_leakcheck.measure.signals import Probes
@@ -190,9 +191,9 @@ def test_the_ledger_balances(
     accounts, number = house.accounts, -1
     read = house.probes.read
 
-    def at_times(*, peak: bool = True) -> Reading:
-        reading = read(peak=peak)
-        if not peak or number not in unread:
+    def at_times(*, peak: bool = True, exact: bool = False) -> Reading:
+        reading = read(peak=peak, exact=exact)
+        if exact or number not in unread:
             return reading
         return msgspec.structs.replace(reading, heap_bytes=None, blocks=None)
 
@@ -206,13 +207,53 @@ def test_the_ledger_balances(
         KEPT.append(bytearray(2**18))
         house.close()
         accounts.pay_debt(module_ended=number == 2)
-    ledger = house.run().ledgers["main"]
+    run = house.run()
+    ledger = run.ledgers["main"]
     charged = Growth(heap_bytes=0, blocks=0, fds=0, threads=0)
     for account in (ledger.tests, ledger.fixtures, ledger.collected):
         charged = add_growth(charged, account)
     assert ledger.tests_run == 4
     for name in ("heap_bytes", "blocks", "fds", "threads"):
         assert getattr(charged, name) == (getattr(ledger.process, name) or 0)
+    # The one that is read is told together with those before it that are not.
+    heaps = [span for span in run.spans if span.signal == "heap_bytes"]
+    together = {(): range(0), (1,): range(1, 3), (0, 1, 2): range(4)}[unread]
+    assert [n for span in heaps for n in span.nodeids] == [f"t.py::{n}" for n in together]
+    for span in heaps:
+        assert span.grown == pytest.approx(len(span.nodeids) * 2**18, rel=0.2)
+
+
+def test_a_collection_is_not_set_off_against_tests_that_were_not_read(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What old cycles give back does not hide what the tests before it left."""
+    accounts = house.accounts
+    old = bytearray(2**20)
+    cycle: list[object] = [old]
+    cycle.append(cycle)
+    accounts.begin_test("t.py::old")
+    house.close()
+    del old, cycle
+    read = house.probes.read
+
+    def seldom(*, peak: bool = True, exact: bool = False) -> Reading:
+        reading = read(peak=peak, exact=exact)
+        unread = {} if exact else {"heap_bytes": None, "blocks": None}
+        return msgspec.structs.replace(reading, **unread)
+
+    monkeypatch.setattr(house.probes, "read", seldom)
+    for number in range(2):
+        accounts.begin_test(f"t.py::{number}")
+        KEPT.append([bytearray(2**18)])
+        house.close()
+    monkeypatch.setattr(accounts_module, "_DEBT_LEAST", 0)
+    monkeypatch.setattr(accounts_module, "_DEBT_SHARE", 0.0)
+    accounts.pay_debt(module_ended=False)
+    run = house.run()
+    (span,) = (span for span in run.spans if span.signal == "heap_bytes")
+    assert span.nodeids == ("t.py::0", "t.py::1")
+    assert span.grown == pytest.approx(2**19, rel=0.2)
+    assert (run.ledgers["main"].collected.heap_bytes or 0) < -(2**20) * 0.8
 
 
 def test_a_test_begins_on_disk_before_it_runs(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -236,15 +237,23 @@ def test_what_pytest_keeps_is_looked_into_once_for_all_that_is_alike(
 class TestShapesOfInstances:
     """What a test puts on its instance may be of any type."""
 
-    def test_each_is_looked_into(
+    def test_the_rest_is_told_apart(
         self, line: Boundary, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The next test of the class may keep the same type elsewhere."""
+        """An object on the instance is pytest's; one of its type that is kept elsewhere is not."""
         shapes = Shapes()
         report = pytest.TestReport("t", ("t", 0, "t"), {}, "passed", None, "call")
-        assert shapes.count(left_behind(report, line), request.node, line.mark) == 3
+        # Newer versions have no dict until somebody asks for it.
+        own = [vars(self)] if sys.version_info < (3, 11) else []
+        left = [*left_behind(report, line), *own]
+        assert shapes.count(left, request.node, line.mark) == 3 + len(own)
         monkeypatch.setattr(retention, "count_pytests", lambda *_, **__: None)
-        assert shapes.count(left_behind(report, line), request.node, line.mark) is None
+        assert shapes.count(left, request.node, line.mark) == 3 + len(own)
+        thing = Mine()
+        assert shapes.count([*left, thing], request.node, line.mark) is None
+        self.things = [thing]
+        assert shapes.count([*left, thing, self.things], request.node, line.mark) == 5 + len(own)
+        assert shapes.count([*left, Mine()], request.node, line.mark) is None
 
 
 def test_the_quick_look_asks_hostile_objects_nothing(
