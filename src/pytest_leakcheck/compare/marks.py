@@ -44,6 +44,9 @@ DECIDES: tuple[str, ...] = (
     "rss_bytes",
 )
 
+#: Address space is taken in steps of up to so much, whatever grows inside it.
+_TAKEN_AT_A_TIME = 1024 * 1024
+
 #: What each mark becomes when the two runs change places.
 SWAPPED: Mapping[Mark, Mark] = {
     "fixed": "new",
@@ -115,6 +118,8 @@ def mark_slopes(before: Mapping[str, Slope], after: Mapping[str, Slope]) -> tupl
         return "not comparable", "no signal was repeated in both runs"
     if not BYTE_SIGNALS.isdisjoint(set(seen) - {"rss_bytes"}) and "rss_bytes" in seen:
         seen.remove("rss_bytes")
+    if "mapped_bytes" in seen and _grows_on_the_heap(before, after):
+        seen.remove("mapped_bytes")
     changed = [name for name in seen if _changed(name, before[name], after[name])]
     if not changed:
         name = next((n for n in seen if after[n].per_run or before[n].per_run), seen[0])
@@ -128,6 +133,17 @@ def mark_slopes(before: Mapping[str, Slope], after: Mapping[str, Slope]) -> tupl
     ]
     reason = _step(first, before, after) + (f"; but {', '.join(against)}" if against else "")
     return ("better" if falls else "worse"), reason
+
+
+def _grows_on_the_heap(before: Mapping[str, Slope], after: Mapping[str, Slope]) -> bool:
+    """Whether both runs grow by memory that a finer signal shows, and differ in address space by
+    less than what malloc and Python take of it at a time."""
+    finer = ("heap_bytes", "python_bytes")
+    grows = all(
+        any(name in side and side[name].per_run > 0 for name in finer) for side in (before, after)
+    )
+    change = after["mapped_bytes"].per_run - before["mapped_bytes"].per_run
+    return grows and abs(change) < _TAKEN_AT_A_TIME
 
 
 def _changed(signal: str, before: Slope, after: Slope) -> bool:
@@ -155,6 +171,8 @@ class CauseSide:
     """Node ids of the tests that show it."""
     judged: frozenset[str]
     """Node ids of all tests that this run judged."""
+    held: bool = False
+    """Whether no test that shows it leaks: a wider fixture lets it go."""
     means: Mapping[str, float] = field(default_factory=dict)
     """Growth per run by signal, the mean over the tests that show it."""
 
@@ -177,20 +195,38 @@ def _mark_means(before: Mapping[str, float], after: Mapping[str, float]) -> tupl
     return None
 
 
+def _mark_held(before: CauseSide, after: CauseSide) -> tuple[Mark, str]:
+    """A cause that at least one run does not count among its leaks."""
+    if before.slopes is not None and not before.held:
+        return "fixed", "a wider fixture lets it go in the later run"
+    if after.slopes is not None and not after.held:
+        return "new", "a wider fixture let it go in the earlier run"
+    return "same", "a wider fixture lets it go wherever it is shown"
+
+
+def _mark_shown_once(before: CauseSide, after: CauseSide) -> tuple[Mark, str]:
+    """A cause that one of the runs does not show."""
+    fixed = after.slopes is None
+    shown, which = (before, "later") if fixed else (after, "earlier")
+    seen = len(shown.witnesses & before.judged & after.judged)
+    tests = len(shown.witnesses)
+    if not seen:
+        return "not comparable", f"the {which} run judged none of its {plural(tests, 'test')}"
+    left_out = f" ({tests - seen} of {tests} not judged)" if tests > seen else ""
+    sentence = f"none of {plural(seen, 'test')} shows it in the {which} run{left_out}"
+    return ("fixed" if fixed else "new"), sentence
+
+
 def mark_cause(before: CauseSide, after: CauseSide) -> tuple[Mark, str]:
     """How a cause changed. Only tests that both runs judged count."""
-    both = before.judged & after.judged
-    old, new = before.witnesses & both, after.witnesses & both
     if before.slopes is None and after.slopes is None:
         return "not comparable", "neither run shows it"
+    if before.held or after.held:
+        return _mark_held(before, after)
     if before.slopes is None or after.slopes is None:
-        shown, which = (old, "later") if after.slopes is None else (new, "earlier")
-        tests = len(before.witnesses | after.witnesses)
-        if not shown:
-            return "not comparable", f"the {which} run judged none of its {plural(tests, 'test')}"
-        left_out = f" ({tests - len(shown)} of {tests} not judged)" if tests > len(shown) else ""
-        sentence = f"none of {plural(len(shown), 'test')} shows it in the {which} run{left_out}"
-        return ("fixed" if after.slopes is None else "new"), sentence
+        return _mark_shown_once(before, after)
+    both = before.judged & after.judged
+    old, new = before.witnesses & both, after.witnesses & both
     if not old and not new:
         return "not comparable", "no test that shows it was judged in both runs"
     marked, reason = _mark_means(before.means, after.means) or mark_slopes(

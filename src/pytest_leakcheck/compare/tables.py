@@ -15,6 +15,7 @@ import pandas as pd
 from pytest_leakcheck.compare.marks import CauseSide, is_judged, mark, mark_cause
 from pytest_leakcheck.errors import UsageError
 from pytest_leakcheck.journal import Run
+from pytest_leakcheck.judge.runs import cause_verdicts
 from pytest_leakcheck.records import (
     SIGNALS,
     CauseSummary,
@@ -172,8 +173,12 @@ def compare_causes(states: Sequence[State]) -> pd.DataFrame:
     judged = [
         frozenset(test.nodeid for test in state.judged.tests if is_judged(test)) for state in states
     ]
+    held = [
+        {name for name, verdict in cause_verdicts(state.judged).items() if verdict == "held"}
+        for state in states
+    ]
     rows = [
-        _cause_row(fingerprint, states, found, judged)
+        _cause_row(fingerprint, states, found, judged, held)
         for fingerprint in sorted(set().union(*found))
     ]
     if not rows:
@@ -192,6 +197,7 @@ def _cause_row(
     states: Sequence[State],
     found: Sequence[dict[str, CauseSummary]],
     judged: Sequence[frozenset[str]],
+    held: Sequence[set[str]],
 ) -> dict[str, Any]:
     summaries = [causes.get(fingerprint) for causes in found]
     cause = next(summary.cause for summary in reversed(summaries) if summary)
@@ -206,7 +212,10 @@ def _cause_row(
         "mark": None,
         "mark_reason": None,
     }
-    sides = [_side(summary, tests) for summary, tests in zip(summaries, judged, strict=True)]
+    sides = [
+        _side(summary, tests, held=fingerprint in of_fixtures)
+        for summary, tests, of_fixtures in zip(summaries, judged, held, strict=True)
+    ]
     for position, (state, summary) in enumerate(zip(states, summaries, strict=True)):
         if position:
             row["mark"], row["mark_reason"] = mark_cause(sides[0], sides[position])
@@ -221,8 +230,9 @@ def _cause_row(
     return row
 
 
-def _side(summary: CauseSummary | None, judged: frozenset[str]) -> CauseSide:
+def _side(summary: CauseSummary | None, judged: frozenset[str], *, held: bool) -> CauseSide:
     return CauseSide(
+        held=held,
         slopes=summary.slopes if summary else None,
         witnesses=frozenset(summary.witnesses) if summary else frozenset(),
         judged=judged,

@@ -37,7 +37,7 @@ def made_up_of(prints: Sequence[str], groups: Iterable[Sequence[str]]) -> bool:
 
 def looked_into(run: Run, tests: Iterable[TestVerdict]) -> LookedInto:
     """What the repeated tests of a run that leak, or would but for a wider fixture, have told."""
-    found = LookedInto(endured=[], traced=[])
+    found = LookedInto()
     for test in tests:
         if test.verdict not in ("leak", "held") or test.basis != "repeated":
             continue

@@ -87,7 +87,7 @@ class Repeater:
         self.null = Growth()
         self.null_net = Growth()
         self._tape = Tape()
-        self._known = LookedInto(endured=[], traced=[])
+        self._known = LookedInto()
         self._placed: dict[_Likeness, str] = {}
         self._placed_by_amount: dict[tuple[_Amounts, frozenset[str]], str] = {}
         self._null_sites: set[tuple[str, int]] = set()

@@ -108,11 +108,15 @@ class NewDescriptors:
         changed."""
         if sys.platform != "linux":
             return []
+        try:
+            numbers = sorted(map(int, _listdir("/proc/self/fd")))
+        except OSError:  # hidden from this process
+            return []
         known = self._known
         held = bytearray(len(known))
         names: set[str] = set()
         of_listing = True
-        for number in sorted(map(int, _listdir("/proc/self/fd"))):
+        for number in numbers:
             if number >= len(held):
                 break
             if of_listing and _is_closed(number):

@@ -142,6 +142,26 @@ def _rss(mib: int) -> Slope:
     return Slope(per_run=mib * 2**20, low=mib * 2**20, high=mib * 2**20, runs=12)
 
 
+@pytest.mark.parametrize(
+    ("heap", "mapped", "marked"),
+    [
+        (1000, 50_000, "same"),  # what malloc takes at a time
+        (1000, 5_000_000, "worse"),
+        (0, 50_000, "worse"),  # nothing else grows
+    ],
+)
+def test_steps_of_the_address_space_do_not_decide_beside_the_heap(
+    heap: int, mapped: int, marked: str
+) -> None:
+    """It grows by arenas, whatever grows inside them."""
+    same = Slope(per_run=heap, low=heap, high=heap, runs=6)
+    before, after = (
+        {"heap_bytes": same, "mapped_bytes": Slope(per_run=n, low=n, high=n, runs=6)}
+        for n in (4096, 4096 + mapped)
+    )
+    assert mark_slopes(before, after)[0] == marked
+
+
 def test_a_signal_that_goes_the_other_way_is_told() -> None:
     """Less heap and more descriptors is better in heap, and the reason says both."""
     before = {"heap_bytes": Slope(per_run=9000, low=9000, high=9000), "fds": _fds(1)}
@@ -194,11 +214,30 @@ def test_a_missing_test_is_not_comparable(
 GROWTH = {"heap_bytes": Slope(per_run=5000, low=5000, high=5000, runs=12)}
 
 
-def side(witnesses: str, judged: str, *, shown: bool = True) -> CauseSide:
+def side(witnesses: str, judged: str, *, shown: bool = True, held: bool = False) -> CauseSide:
     """One run's part, with tests named by letters."""
     return CauseSide(
-        slopes=GROWTH if shown else None, witnesses=frozenset(witnesses), judged=frozenset(judged)
+        slopes=GROWTH if shown else None,
+        witnesses=frozenset(witnesses),
+        judged=frozenset(judged),
+        held=shown and held,
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "marked"),
+    [
+        (side("a", "a", held=True), side("", "a", shown=False), "same"),
+        (side("a", "a", held=True), side("a", "a", held=True), "same"),
+        (side("a", "a"), side("a", "a", held=True), "fixed"),
+        (side("a", "a", held=True), side("a", "a"), "new"),
+    ],
+)
+def test_what_a_wider_fixture_lets_go_is_no_leak_to_be_fixed(
+    before: CauseSide, after: CauseSide, marked: str
+) -> None:
+    """As of a test whose growth is held."""
+    assert mark_cause(before, after)[0] == marked
 
 
 def test_a_cause_is_fixed_where_its_tests_were_judged() -> None:
@@ -225,13 +264,20 @@ def test_fewer_tests_with_the_same_growth_is_better() -> None:
     st.sets(st.sampled_from("abcdef")),
     st.sets(st.sampled_from("abcdef")),
     st.sets(st.sampled_from("abcdef")),
-    st.booleans(),
-    st.booleans(),
+    st.sampled_from(("", "shown", "held")),
+    st.sampled_from(("", "shown", "held")),
 )
 def test_swapping_the_runs_swaps_a_cause_s_mark(
-    old: set[str], new: set[str], old_rest: set[str], new_rest: set[str], first: bool, last: bool
+    old: set[str], new: set[str], old_rest: set[str], new_rest: set[str], first: str, last: str
 ) -> None:
     """The same law as for tests."""
-    before = side("".join(old) if first else "", "".join(old | old_rest), shown=first)
-    after = side("".join(new) if last else "", "".join(new | new_rest), shown=last)
+    before, after = (
+        side(
+            "".join(tests) if how else "",
+            "".join(tests | rest),
+            shown=bool(how),
+            held=how == "held",
+        )
+        for tests, rest, how in ((old, old_rest, first), (new, new_rest, last))
+    )
     assert mark_cause(after, before)[0] == SWAPPED[mark_cause(before, after)[0]]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_leakcheck.measure import resources
 from pytest_leakcheck.measure.resources import (
     NewDescriptors,
     describe,
@@ -102,3 +103,13 @@ def test_what_was_opened_since_the_last_look_is_named(tmp_path: Path) -> None:
     new.look()
     with (tmp_path / "again.bin").open("w"):
         assert new.look() == ["file again.bin"]
+
+
+def test_where_descriptors_are_hidden_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some containers do not show them."""
+
+    def hidden(path: str) -> list[str]:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(resources, "_listdir", hidden)
+    assert NewDescriptors().look() == []
