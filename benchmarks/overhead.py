@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections import defaultdict
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -83,6 +84,8 @@ class Suite:
     folder: Path
     words: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    beside_rivals: bool = False
+    """Measured with every other way, too, on the first of the heaps."""
 
 
 def write_suite(folder: Path, text: str) -> Path:
@@ -109,7 +112,8 @@ def allocating(base: Path, tests: int = 200) -> Suite:
         "    made = [[i, {'key': [i]}] for i in range(10_000)]\n"
         "    for one in made[::1000]:\n        one.append(one)\n"
     )
-    return Suite(f"{tests:,} tests that allocate", write_suite(base / "allocating", text))
+    folder = write_suite(base / "allocating", text)
+    return Suite(f"{tests:,} tests that allocate", folder, beside_rivals=True)
 
 
 def real_suites(base: Path, *, quick: bool) -> list[Suite]:
@@ -130,7 +134,7 @@ def real_suites(base: Path, *, quick: bool) -> list[Suite]:
         found.append(Suite("pandas, 2 packages", empty, ("--pyargs", *parts)))
     click = _click(base)
     if click is not None:
-        found.append(Suite("click", click, ("tests",)))
+        found.append(Suite("click", click, ("tests",), beside_rivals=True))
     return found
 
 
@@ -163,25 +167,36 @@ def run_way(suite: Suite, way: Way, objects: int) -> Cost:
     return cost
 
 
-def compare_suite(suite: Suite, objects: int, rounds: int) -> list[Row]:
-    """Plain pytest against the sweep on one suite."""
-    cpu: dict[str, list[float]] = {PLAIN.name: [], OURS.name: []}
-    last: dict[str, str] = {}
+def compare_suite(
+    suite: Suite, objects: int, rounds: int, rivals: tuple[Way, ...] = ()
+) -> list[Row]:
+    """Plain pytest against the sweep on one suite; against rivals in the first round only, most of
+    which take minutes."""
     subject = f"{suite.name}, {millions(objects)}"
-    for _ in range(rounds):
-        for way in (PLAIN, OURS):
+    cpu: dict[str, list[float]] = defaultdict(list)
+    refused: dict[str, str] = {}
+    last: dict[str, str] = {}
+    rivals = tuple(way for way in rivals if not way.needs or find_spec(way.needs))
+    for number in range(rounds):
+        for way in (PLAIN, OURS, *(() if number else rivals)):
             cost = run_way(suite, way, objects)
-            if cost.status not in (0, 1):  # tests may fail, both ways; the run has to take place
-                note = f"does not run: {_outcome(cost)}"
-                return [Row(subject, way.name, None, "CPU s", note=note)]
-            cpu[way.name].append(cost.cpu_s)
-            last[way.name] = _outcome(cost)
-    same = last[PLAIN.name] == last[OURS.name]
-    note = last[OURS.name] if same else f"differs: {last[PLAIN.name]} / {last[OURS.name]}"
-    return [
-        row_of(subject, PLAIN.name, cpu[PLAIN.name], "CPU s"),
-        row_of(subject, OURS.name, cpu[OURS.name], "CPU s", cpu[PLAIN.name], note),
-    ]
+            if cost.status in (0, 1):  # tests may fail, all ways; the run has to take place
+                cpu[way.name].append(cost.cpu_s)
+                last[way.name] = _outcome(cost)
+            else:
+                refused[way.name] = _outcome(cost)
+    plain = cpu[PLAIN.name]
+    rows = [row_of(subject, PLAIN.name, plain, "CPU s")]
+    for way in (OURS, *rivals):
+        name = way.name
+        if name in refused or PLAIN.name in refused:
+            told = f"does not run: {refused.get(name) or refused[PLAIN.name]}"
+            rows.append(Row(subject, name, None, "CPU s", note=told))
+            continue
+        same = last[PLAIN.name] == last[name]
+        note = last[name] if same else f"differs: {last[PLAIN.name]} / {last[name]}"
+        rows.append(row_of(subject, name, cpu[name], "CPU s", plain[: len(cpu[name])], note))
+    return rows
 
 
 def _outcome(cost: Cost) -> str:
@@ -255,7 +270,8 @@ def measure(*, quick: bool, rounds: int, heaps: list[int], subject: bool) -> Par
             tell(rows)
             part.rows += rows
             for suite in suites:
-                rows = compare_suite(suite, objects, rounds)
+                beside = RIVALS if suite.beside_rivals and objects == heaps[0] else ()
+                rows = compare_suite(suite, objects, rounds, beside)
                 tell(rows)
                 part.rows += rows
     return part
