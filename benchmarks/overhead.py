@@ -12,6 +12,7 @@ the rounds' own ratios to plain pytest, with its extremes.
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import statistics
 import subprocess
@@ -44,34 +45,34 @@ class Way:
     """For bench_plugin."""
     needs: str = ""
     """The module without which it cannot run."""
-    tests: tuple[int, int] = (50, 250)
-    """Two numbers of trivial tests, from which the cost of one test is taken."""
+    tests: int = 250
+    """So many trivial tests tell the cost of one."""
 
 
-PLAIN = Way("plain pytest", tests=(500, 2500))
-OURS = Way("leakcheck, sweep", SWEEP, tests=(500, 2500))
+PLAIN = Way("plain pytest", tests=2500)
+OURS = Way("leakcheck, sweep", SWEEP, tests=2500)
 RIVALS = (
-    Way("gc.collect() per test", chosen="gc", tests=(20, 120)),
-    Way("tracemalloc snapshot per test", chosen="tracemalloc", tests=(4, 14)),
-    Way("objgraph.growth per test", chosen="objgraph", needs="objgraph", tests=(4, 34)),
+    Way("gc.collect() per test", chosen="gc", tests=120),
+    Way("tracemalloc snapshot per test", chosen="tracemalloc", tests=14),
+    Way("objgraph.growth per test", chosen="objgraph", needs="objgraph", tests=34),
     Way(
         "pytest --memray",
         ("-p", "pytest_memray.plugin", "--memray"),
         needs="pytest_memray",
-        tests=(10, 40),
+        tests=40,
     ),
     Way(
         "pytest-memray, limit_leaks on all",
         ("-p", "pytest_memray.plugin"),
         "limit_leaks",
         "pytest_memray",
-        tests=(10, 40),
+        tests=40,
     ),
     Way(
         "pytest-monitor",
         ("-p", "pytest_monitor.pytest_monitor"),
         needs="pytest_monitor",
-        tests=(10, 40),
+        tests=40,
     ),
 )
 
@@ -210,48 +211,42 @@ def millions(objects: int) -> str:
     return f"heap of {objects / 1e6:g} M more objects" if objects else "bare heap"
 
 
-def cost_per_test(base: Path, way: Way, objects: int, rounds: int) -> list[float]:
-    """Milliseconds of CPU of one trivial test, a round each: the slope between two numbers.
+def cost_per_test(base: Path, way: Way, objects: int) -> float:
+    """Milliseconds of CPU of one trivial test: from a tenth of the tests to the end of the last.
 
-    The fixed cost of starting, and of the heap, cancels.
+    Raises:
+        RuntimeError: pytest does not run in this way.
     """
-    few, many = way.tests
-    suites = [_named(base, few), _named(base, many)]
-    found = []
-    for _ in range(rounds):
-        low, high = (run_way(suite, way, objects) for suite in suites)
-        if low.status or high.status:
-            raise RuntimeError(high.out.strip().splitlines()[-1][:120])
-        found.append(1000 * (high.cpu_s - low.cpu_s) / (many - few))
-    return found
-
-
-def _named(base: Path, tests: int) -> Suite:
-    folder = base / f"trivial{tests}"
-    return Suite("", folder) if folder.exists() else trivial(base, tests)
+    folder = base / f"trivial{way.tests}"
+    suite = Suite("", folder) if folder.exists() else trivial(base, way.tests)
+    cost = run_way(suite, way, objects)
+    told = re.search(r"^one test: ([\d.]+) ms", cost.out, re.MULTILINE)
+    if cost.status or told is None:
+        raise RuntimeError(cost.out.strip().splitlines()[-1][:120])
+    return float(told[1])
 
 
 def compare_rivals(base: Path, objects: int, rounds: int) -> list[Row]:
     """What each way adds to one trivial test."""
     subject = f"one trivial test, {millions(objects)}"
-    plain = cost_per_test(base, PLAIN, objects, rounds)
-    rows = [row_of(subject, PLAIN.name, plain, "ms a test")]
-    middle = statistics.median(plain)
-    ours = None
-    for way in (OURS, *RIVALS):
+    pairs = [[cost_per_test(base, way, objects) for way in (PLAIN, OURS)] for _ in range(rounds)]
+    plain = [pair[0] for pair in pairs]
+    ours = [pair[1] - pair[0] for pair in pairs]
+    rows = [
+        row_of(subject, PLAIN.name, plain, "ms a test"),
+        row_of(subject, OURS.name, ours, "ms added"),
+    ]
+    for way in RIVALS:
         if way.needs and not find_spec(way.needs):
             rows.append(Row(subject, way.name, None, "ms added", note="not installed"))
             continue
         try:
-            costs = cost_per_test(base, way, objects, rounds if way is OURS else 1)
+            added = cost_per_test(base, way, objects) - statistics.median(plain)
         except RuntimeError as error:
             rows.append(Row(subject, way.name, None, "ms added", note=f"does not run: {error}"))
             continue
-        added = [cost - middle for cost in costs]
-        ours = ours or statistics.median(added)
-        times = statistics.median(added) / max(ours, 0.001)
-        note = "" if way is OURS else f"{times:,.0f} times ours"
-        rows.append(row_of(subject, way.name, added, "ms added", note=note))
+        note = f"{added / statistics.median(ours):,.0f} times ours"
+        rows.append(row_of(subject, way.name, [added], "ms added", note=note))
     return rows
 
 
@@ -266,7 +261,8 @@ def measure(*, quick: bool, rounds: int, heaps: list[int], subject: bool) -> Par
             state, words = {"RAG_STATE": "after"}, ("-p", "anyio.pytest_plugin")
             suites.append(Suite("the retrieval project, 2,111 tests", SUBJECT, words, state))
         for objects in heaps:
-            rows = compare_rivals(base, objects, rounds)
+            # A round takes a second or two.
+            rows = compare_rivals(base, objects, 3 * rounds)
             tell(rows)
             part.rows += rows
             for suite in suites:
