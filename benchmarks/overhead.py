@@ -128,6 +128,9 @@ def real_suites(base: Path, *, quick: bool) -> list[Suite]:
         # One test asks for warnings, which are off here.
         words = ("--pyargs", *parts, "-k", "not ignored_attribute")
         found.append(Suite("networkx, 3 packages", empty, words))
+        # All of it would take most rivals an hour.
+        utils = ("--pyargs", "networkx.utils")
+        found.append(Suite("networkx.utils", empty, utils, beside_rivals=True))
     if quick:
         return found
     if find_spec("pandas") and find_spec("hypothesis"):
@@ -135,7 +138,7 @@ def real_suites(base: Path, *, quick: bool) -> list[Suite]:
         found.append(Suite("pandas, 2 packages", empty, ("--pyargs", *parts)))
     click = _click(base)
     if click is not None:
-        found.append(Suite("click", click, ("tests",), beside_rivals=True))
+        found.append(Suite("click", click, ("tests",)))
     return found
 
 
