@@ -128,9 +128,6 @@ def real_suites(base: Path, *, quick: bool) -> list[Suite]:
         # One test asks for warnings, which are off here.
         words = ("--pyargs", *parts, "-k", "not ignored_attribute")
         found.append(Suite("networkx, 3 packages", empty, words))
-        # All of it would take most rivals an hour.
-        utils = ("--pyargs", "networkx.utils")
-        found.append(Suite("networkx.utils", empty, utils, beside_rivals=True))
     if quick:
         return found
     if find_spec("pandas") and find_spec("hypothesis"):
@@ -174,8 +171,8 @@ def run_way(suite: Suite, way: Way, objects: int) -> Cost:
 def compare_suite(
     suite: Suite, objects: int, rounds: int, rivals: tuple[Way, ...] = ()
 ) -> list[Row]:
-    """Plain pytest against the sweep on one suite; against rivals in the first round only, most of
-    which take minutes."""
+    """Plain pytest against the sweep on one suite; against rivals in the first round only, which
+    take minutes, up to an hour where a suite's modules fill the heap."""
     subject = f"{suite.name}, {millions(objects)}"
     cpu: dict[str, list[float]] = defaultdict(list)
     refused: dict[str, str] = {}
