@@ -18,7 +18,9 @@ from pytest_leakcheck.judge.repeats import Repeats, median_late
 from pytest_leakcheck.judge.statistics import median_growth, slope
 from pytest_leakcheck.judge.suspects import (
     DISTURBED,
+    FixtureSuspect,
     Floor,
+    find_fixture_suspects,
     function_of,
     reasons,
     span_reasons,
@@ -77,6 +79,7 @@ def judge_run(run: Run) -> JudgedRun:
             )
     _settle_groups(run, tests)
     _doubt_kin(tests)
+    _spare_fixtures(run, tests, limits)
     ordered = [tests[nodeid] for nodeid in sorted(tests)]
     return JudgedRun(info=run.info, tests=ordered, causes=summarise_causes(run, ordered))
 
@@ -311,6 +314,39 @@ def _doubt_kin(tests: dict[str, TestVerdict]) -> None:
                 verdict="unconfirmed",
                 reason="it was not repeated, and other instances of its function leak",
             )
+
+
+def _spare_fixtures(run: Run, tests: dict[str, TestVerdict], limits: Thresholds) -> None:
+    """A wider fixture is not accused of what the test that sets it up leaves by itself, nor of what
+    a fixture leaves that it uses: each repeat of it runs those, too."""
+    suspects = {
+        suspect.name: suspect
+        for records in run.fixtures.values()
+        for suspect in find_fixture_suspects(records, limits)
+    }
+    leaking = {
+        name: suspect
+        for name, suspect in suspects.items()
+        if name in tests and tests[name].verdict == "leak" and tests[name].fingerprints
+    }
+    for name, suspect in leaking.items():
+        prints = set(tests[name].fingerprints)
+        kept = _kept_by(suspect)
+        others = [n for n, other in leaking.items() if n != name and _kept_by(other) > kept]
+        for other in (suspect.nodeid, *others):
+            test = tests.get(other)
+            if test and test.verdict == "leak" and prints <= set(test.fingerprints):
+                why = f"what grows on its repeats is what {other} leaves"
+                tests[name] = _not_judged(name, why, "passed")
+                break
+
+
+def _kept_by(suspect: FixtureSuspect) -> tuple[int, int]:
+    """What a fixture kept after its end, by its own account: descriptors, threads and children,
+    then C heap."""
+    balance = suspect.balance
+    counted = (balance.fds or 0) + (balance.threads or 0) + (balance.children or 0)
+    return counted, balance.heap_bytes or 0
 
 
 def _shown(verdict: TestVerdict) -> tuple[str, frozenset[str]]:

@@ -22,6 +22,7 @@ from pytest_leakcheck.records import (
     AssignRecord,
     Cause,
     CauseRecord,
+    FixtureRecord,
     Growth,
     JudgedRun,
     Late,
@@ -756,6 +757,47 @@ def test_a_file_that_stays_open_is_vouched_for_by_a_witness_that_opens_it(
         assigned=assigned("t.py::a", "t.py::b", witness="t.py::a"),
     )
     assert verdicts(judge_run(run))["t.py::b"].verdict == verdict
+
+
+def set_up(fixture: str, nodeid: str, fds: int, heap_bytes: int = 50_000) -> list[FixtureRecord]:
+    """A module's fixture that keeps so much after its end."""
+    common: dict[str, Any] = {"fixture": fixture, "scope": "module", "where": "t.py"}
+    common |= {"instance": hash(fixture), "nodeid": nodeid}
+    growth = Growth(fds=fds, heap_bytes=heap_bytes)
+    return [
+        FixtureRecord(phase="setup", growth=growth, **common),
+        FixtureRecord(phase="finalise", growth=Growth(fds=0, heap_bytes=0), **common),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("test_leaks", "causes", "verdicts_of"),
+    [
+        (False, ("a", "a"), ("not judged", "leak")),  # the other one keeps descriptors
+        (False, ("a", "b"), ("leak", "leak")),
+        (True, ("a", "a"), ("not judged", "not judged")),
+        (True, ("b", "c"), ("leak", "leak")),
+    ],
+)
+def test_a_fixture_is_not_accused_of_what_another_leaves(
+    test_leaks: bool, causes: tuple[str, str], verdicts_of: tuple[str, str]
+) -> None:
+    """Its repeats run the test, and the fixtures that it uses, too."""
+    names = [f"t.py::{fixture} [module fixture]" for fixture in ("user", "store")]
+    shown = dict(zip(names, causes, strict=True))
+    if test_leaks:
+        shown["t.py::a"] = "a"
+    run = a_run(
+        swept("t.py::a", 3),
+        repeats={nodeid: leaking(nodeid) for nodeid in shown},
+        causes={
+            nodeid: [CauseRecord(nodeid=nodeid, cause=cause(fingerprint=print_ * 12))]
+            for nodeid, print_ in shown.items()
+        },
+        fixtures={"main": [*set_up("user", "t.py::a", 0), *set_up("store", "t.py::a", 4)]},
+    )
+    found = verdicts(judge_run(run))
+    assert tuple(found[name].verdict for name in names) == verdicts_of
 
 
 def test_who_grew_together_and_was_not_repeated_is_not_cleared() -> None:
