@@ -28,13 +28,14 @@ _open, _file = os.open, open
 _blocks = getattr(sys, "getallocatedblocks", None)
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
-#: A reading that costs less is always taken; one of the C heap, too, that costs less than this.
-_CHEAP_S, _CHEAP_HEAP_S = 0.00001, 0.0001
+#: A reading that costs less is always taken: over several tests noise adds up, and a suspect costs
+#: a thousand readings.
+_CHEAP_S = 0.0001
+#: A second look at the C heap that costs less is, too.
+_CHEAP_EXTRA_S = 0.00001
 
-#: The share of a run's time for slow readings: of blocks, of the C heap …
-_SHARE, _HEAP_SHARE = 0.03, 0.05
-#: … and for a second look at the C heap.
-_EXTRA_SHARE = 0.01
+#: The share of a run's time for slow readings, and for a second look at the C heap.
+_SHARE, _EXTRA_SHARE = 0.05, 0.01
 
 Probe = Callable[[], "int | None"]
 
@@ -57,7 +58,7 @@ class _Paced:
     lower of the last two costs counts, so that one interruption does not make a probe slow.
     """
 
-    def __init__(self, probe: Probe, share: float, cheap_s: float = _CHEAP_S) -> None:
+    def __init__(self, probe: Probe, share: float = _SHARE, cheap_s: float = _CHEAP_S) -> None:
         self._probe = probe
         self._share, self._cheap_s = share, cheap_s
         self._cost = self._cost_before = 0.0
@@ -107,10 +108,9 @@ class Probes:
             "sys.getallocatedblocks" if _blocks else "not seen: this Python has no such counter"
         )
         if paced:
-            self._count_blocks = _Paced(self._count_blocks, _SHARE)
-            self._heap_before = _Paced(self._heap, _EXTRA_SHARE)
-            # Over several tests its noise adds up, which makes suspects: these cost more.
-            self._heap = _Paced(self._heap, _HEAP_SHARE, _CHEAP_HEAP_S)
+            self._count_blocks = _Paced(self._count_blocks)
+            self._heap_before = _Paced(self._heap, _EXTRA_SHARE, _CHEAP_EXTRA_S)
+            self._heap = _Paced(self._heap)
             self.sources["mapped_bytes"] = "not seen: read where tests are repeated only"
         elif sys.platform == "linux":
             self._mapped = self._try("mapped_bytes", self._linux_mapped, "/proc/self/statm")
