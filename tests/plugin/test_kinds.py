@@ -371,31 +371,3 @@ def test_nothing_of_this_machine_is_in_the_run_folder(result: Result, tmp_path: 
     """A run can be shown to others."""
     for path in (result.folder / ".leakcheck" / "run").glob("*.json*"):
         assert str(result.folder) not in path.read_text(encoding="utf-8"), path.name
-
-
-def test_a_leak_is_found_where_blocks_are_not_counted_after_each_test(tmp_path: Path) -> None:
-    """On a large heap that takes too long for quick tests: all that grew together are repeated."""
-    suites.write(
-        tmp_path,
-        {
-            "test_a.py": """
-                import pytest
-
-                HEAP = [[] for _ in range(1_000_000)]
-                KEPT = []
-
-                @pytest.mark.parametrize("n", range(300))
-                def test_quick(n):
-                    if n % 100 == 50:
-                        KEPT.extend(f"{n} {k} {len(KEPT)}" for k in range(8))
-            """
-        },
-    )
-    result = suites.leakcheck_in(tmp_path, "--leakcheck-screen=0")
-    tests = result.verdicts()
-    leaks = {nodeid for nodeid, test in tests.items() if test.verdict == "leak"}
-    assert leaks == {f"test_a.py::test_quick[{n}]" for n in (50, 150, 250)}
-    run = result.run
-    unread = [test for test in run.tests if test.growth.blocks is None]
-    together = {nodeid for span in run.spans for nodeid in span.nodeids}
-    assert {test.nodeid for test in unread} <= together | {run.tests[-1].nodeid}

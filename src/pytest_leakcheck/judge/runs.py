@@ -341,12 +341,11 @@ def _spare_fixtures(run: Run, tests: dict[str, TestVerdict], limits: Thresholds)
                 break
 
 
-def _kept_by(suspect: FixtureSuspect) -> tuple[int, int]:
-    """What a fixture kept after its end, by its own account: descriptors, threads and children,
-    then C heap."""
+def _kept_by(suspect: FixtureSuspect) -> int:
+    """Descriptors, threads and children that a fixture kept after its end, by its own account; its
+    C heap tells too little, being full of first uses."""
     balance = suspect.balance
-    counted = (balance.fds or 0) + (balance.threads or 0) + (balance.children or 0)
-    return counted, balance.heap_bytes or 0
+    return (balance.fds or 0) + (balance.threads or 0) + (balance.children or 0)
 
 
 def _shown(verdict: TestVerdict) -> tuple[str, frozenset[str]]:

@@ -235,23 +235,23 @@ def test_neighbours_that_grew_together_are_all_suspects() -> None:
     """Beyond as many times the median test as there are; each by itself, since any may have."""
     tests = suite(*(unread(f"t.py::u[{n}]") for n in range(6)))
     spans = [
-        Span(("t.py::u[0]", "t.py::u[1]", "t.py::u[2]"), "blocks", 3 * 32 + 2),
-        Span(("t.py::u[3]", "t.py::u[4]"), "blocks", 2 * 32 + 1),
-        Span(("t.py::u[3]", "t.py::u[4]"), "heap_bytes", 2 * 700 + 1024),
-        Span(("t.py::u[4]", "t.py::u[5]"), "heap_bytes", 2 * 700 + 1025),
+        Span(("t.py::u[0]", "t.py::u[1]", "t.py::u[2]"), "blocks", 3 * 32 + 4),
+        Span(("t.py::u[3]", "t.py::u[4]"), "blocks", 2 * 32 + 2),
+        Span(("t.py::u[3]", "t.py::u[4]"), "heap_bytes", 2 * 700 + 2048),
+        Span(("t.py::u[4]", "t.py::u[5]"), "heap_bytes", 2 * 700 + 2049),
     ]
     suspects = {s.nodeid: s for s in find_suspects(tests, LIMITS, spans)}
     assert list(suspects) == [f"t.py::u[{n}]" for n in (0, 1, 2, 4, 5)]
     assert len({s.signature for s in suspects.values()}) == 5
-    assert suspects["t.py::u[0]"].why == "over 3 tests, of which it is one, 2 blocks stay"
-    assert "the C heap grew by 1025 bytes" in suspects["t.py::u[5]"].why
+    assert suspects["t.py::u[0]"].why == "over 3 tests, of which it is one, 4 blocks stay"
+    assert "the C heap grew by 2049 bytes" in suspects["t.py::u[5]"].why
 
 
 def test_a_suite_that_is_never_read_after_single_tests_has_a_floor() -> None:
     """Of what spans of them grew by on average."""
     tests = [unread(f"t.py::u[{n}]") for n in range(40)]
     spans = [
-        Span(tuple(f"t.py::u[{4 * n + k}]" for k in range(4)), "blocks", 4 * 32 + 3 * (n == 5))
+        Span(tuple(f"t.py::u[{4 * n + k}]" for k in range(4)), "blocks", 4 * 32 + 5 * (n == 5))
         for n in range(10)
     ]
     assert [s.nodeid for s in find_suspects(tests, LIMITS, spans)] == [
