@@ -29,10 +29,9 @@ from pytest_leakcheck.judge.suspects import (
     Suspect,
     choose_screened,
     choose_witnesses,
-    find_fixture_suspects,
     find_suspects,
+    fixture_suspects,
     function_of,
-    more_witnesses,
     screening_time,
     split_by_function,
 )
@@ -81,26 +80,20 @@ class Confirmation:
         run = load_run(self._folder)
         limits = self._settings.thresholds
         suspects = find_suspects(run.tests, limits, run.spans)
-        groups = choose_witnesses(suspects, self._settings.witnesses)
-        witnesses = [s for group in groups.values() for s in group]
+        witnesses = self._witnesses(suspects)
         fixtures = [
-            Task(name=s.name, nodeid=s.nodeid, file=_file_of(s.nodeid), wide=True)
-            for records in run.fixtures.values()
-            for s in find_fixture_suspects(records, limits)
+            Task(name=name, nodeid=s.nodeid, file=_file_of(s.nodeid), wide=True)
+            for name, s in fixture_suspects(run.fixtures.values(), limits).items()
         ]
         if not (witnesses or fixtures or choose_screened(run.tests, suspects, self._settings)):
             return
         self._journal = Journal(self._folder, "confirm")
         chosen = {s.nodeid for s in witnesses}
         self._assign(suspects, chosen)
-        tasks = [self._task(s.nodeid, patient=s.patient) for s in witnesses] + list(
-            {t.name: t for t in fixtures}.values()
-        )
-        self._carry_out(_in_file_order(tasks))
-        verdicts = self._verdicts()
+        verdicts = self._hear(witnesses, fixtures)
         unheard = _unheard(suspects, chosen, verdicts)
         if finer := split_by_function(suspects, {s.nodeid for s in unheard}):
-            more = more_witnesses(finer, chosen, self._settings.witnesses)
+            more = self._witnesses(finer, chosen)
             chosen |= {s.nodeid for s in more}
             self._assign(finer, chosen)
             verdicts = self._hear(more)
@@ -124,9 +117,16 @@ class Confirmation:
                 )
             )
 
-    def _hear(self, suspects: Iterable[Suspect]) -> dict[str, TestVerdict]:
+    def _witnesses(self, suspects: Iterable[Suspect], heard: Container[str] = ()) -> list[Suspect]:
+        chosen = choose_witnesses(suspects, self._settings.witnesses, heard)
+        return [suspect for group in chosen.values() for suspect in group]
+
+    def _hear(
+        self, suspects: Iterable[Suspect], fixtures: Iterable[Task] = ()
+    ) -> dict[str, TestVerdict]:
         """Repeat them; returns what is known then."""
-        self._carry_out(_in_file_order(self._task(s.nodeid, patient=s.patient) for s in suspects))
+        tasks = [self._task(s.nodeid, patient=s.patient) for s in suspects]
+        self._carry_out(_in_file_order([*tasks, *fixtures]))
         return self._verdicts()
 
     def _screen(
@@ -167,7 +167,8 @@ class Confirmation:
         self._carry_out(_in_file_order(self._task(nodeid) for nodeid in some))
 
     def _verdicts(self) -> dict[str, TestVerdict]:
-        """What is known so far, by node id. Reads the run folder and judges all of it."""
+        """What is known so far, by node id. Reads the run folder and judges all of it; the next
+        process is told which causes have been looked into."""
         run = load_run(self._folder)
         tests = judge_run(run).tests
         self._known = looked_into(run, tests)

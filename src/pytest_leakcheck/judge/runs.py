@@ -20,7 +20,7 @@ from pytest_leakcheck.judge.suspects import (
     DISTURBED,
     FixtureSuspect,
     Floor,
-    find_fixture_suspects,
+    fixture_suspects,
     function_of,
     reasons,
     span_reasons,
@@ -318,15 +318,10 @@ def _doubt_kin(tests: dict[str, TestVerdict]) -> None:
 
 def _spare_fixtures(run: Run, tests: dict[str, TestVerdict], limits: Thresholds) -> None:
     """A wider fixture is not accused of what the test that sets it up leaves by itself, nor of what
-    a fixture leaves that it uses: each repeat of it runs those, too."""
-    suspects = {
-        suspect.name: suspect
-        for records in run.fixtures.values()
-        for suspect in find_fixture_suspects(records, limits)
-    }
+    a fixture leaves that runs with it and kept more: each repeat of it runs those, too."""
     leaking = {
         name: suspect
-        for name, suspect in suspects.items()
+        for name, suspect in fixture_suspects(run.fixtures.values(), limits).items()
         if name in tests and tests[name].verdict == "leak" and tests[name].fingerprints
     }
     for name, suspect in leaking.items():

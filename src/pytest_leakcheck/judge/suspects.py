@@ -282,10 +282,16 @@ def function_of(nodeid: str) -> str:
     return nodeid.partition("[")[0]
 
 
-def choose_witnesses(suspects: Iterable[Suspect], most: int) -> dict[str, list[Suspect]]:
-    """Up to ``most`` suspects of each signature: the heaviest first, then from other files."""
-    groups = _by_signature(suspects)
-    return {key: _spread_over_files(group, most) for key, group in groups.items()}
+def choose_witnesses(
+    suspects: Iterable[Suspect], most: int, heard: Container[str] = ()
+) -> dict[str, list[Suspect]]:
+    """Up to ``most`` suspects of each signature, less those of it who were ``heard``: the heaviest
+    first, then from other files."""
+    chosen: dict[str, list[Suspect]] = {}
+    for key, group in _by_signature(suspects).items():
+        new = [s for s in group if s.nodeid not in heard]
+        chosen[key] = _spread_over_files(new, max(0, most - (len(group) - len(new))))
+    return chosen
 
 
 def _by_signature(suspects: Iterable[Suspect]) -> dict[str, list[Suspect]]:
@@ -310,15 +316,6 @@ def split_by_function(suspects: Iterable[Suspect], unheard: Container[str]) -> l
 
 def _finer(suspect: Suspect) -> str:
     return _hash([suspect.signature, function_of(suspect.nodeid)])
-
-
-def more_witnesses(suspects: Iterable[Suspect], heard: Container[str], most: int) -> list[Suspect]:
-    """Those to be heard beside the ones who were, up to ``most`` of each signature in all."""
-    found: list[Suspect] = []
-    for group in _by_signature(suspects).values():
-        new = [s for s in group if s.nodeid not in heard]
-        found += _spread_over_files(new, max(0, most - (len(group) - len(new))))
-    return found
 
 
 def _spread_over_files(group: list[Suspect], most: int) -> list[Suspect]:
@@ -367,6 +364,13 @@ def find_fixture_suspects(
                 balance=balance,
             )
     return list(found.values())
+
+
+def fixture_suspects(
+    workers: Iterable[Iterable[FixtureRecord]], limits: Thresholds
+) -> dict[str, FixtureSuspect]:
+    """Those of all workers, by the name of the fixture."""
+    return {s.name: s for records in workers for s in find_fixture_suspects(records, limits)}
 
 
 def _kept(balance: Growth, limits: Thresholds) -> bool:

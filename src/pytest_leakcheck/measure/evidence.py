@@ -232,10 +232,7 @@ class Evidence:
         while len(runs) < (AGREE if probe is None else AGREE + 1) or (
             len(runs) < _MOST_WATCHED_RUNS and not _are_placed(name, runs)
         ):
-            watch = Watch(self._root, probe if runs else None)
-            self._boundary.draw()
-            watch.run(partial(self._run, item, nextitem))
-            self._boundary.collect()
+            watch = self._watch(item, nextitem, probe if runs else None)
             watches.append(watch)
             runs.append(watch.left())
             if watch.refused is not None:
@@ -255,16 +252,20 @@ class Evidence:
         self._write(record)
         return Told(causes=resource_causes(resources), watched=record)
 
+    def _watch(self, item: pytest.Item, nextitem: Any, probe: Probe | None) -> Watch:
+        watch = Watch(self._root, probe)
+        self._boundary.draw()
+        watch.run(partial(self._run, item, nextitem))
+        self._boundary.collect()
+        return watch
+
     def opens_like(self, other: str, item: pytest.Item, nextitem: Any) -> bool:
         """Whether a watched run opens all that stays open where another test does, which was
         watched before."""
         places = self._places.get(other)
         if not places:
             return False
-        watch = Watch(self._root, None)
-        self._boundary.draw()
-        watch.run(partial(self._run, item, nextitem))
-        self._boundary.collect()
+        watch = self._watch(item, nextitem, None)
         left = watch.left()
         if watch.refused is not None or not left:
             return False

@@ -61,18 +61,14 @@ def _believed(left: Left, seen: Counter[OpenedAt], trusted: set[OpenedAt]) -> Op
     return best[0] if len(best) == 1 else (left.signal, left.what, "", 0, "")
 
 
-def opened_at(left: Left, site: Site) -> OpenedAt:
+def opened_at(left: Left | ResourceRecord, site: Site) -> OpenedAt:
     """One of the places where something may have been opened."""
     return left.signal, left.what, site.file, site.line, site.function
 
 
 def places_of(records: Iterable[ResourceRecord]) -> set[OpenedAt]:
     """Where what stays open is opened, as far as that is known."""
-    return {
-        (record.signal, record.what, site.file, site.line, site.function)
-        for record in records
-        if (site := record.site) is not None
-    }
+    return {opened_at(record, record.site) for record in records if record.site is not None}
 
 
 def _place(record: ResourceRecord) -> tuple[str, int, str]:

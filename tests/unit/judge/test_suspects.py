@@ -18,7 +18,6 @@ from pytest_leakcheck.judge.suspects import (
     find_fixture_suspects,
     find_suspects,
     function_of,
-    more_witnesses,
     signature,
     split_by_function,
     sweep_floor,
@@ -328,9 +327,10 @@ def test_witnesses_are_heard_beside_those_who_were() -> None:
     """As many as one signature may have, all in all; the heaviest first."""
     group = [suspect(f"a.py::x[{n}]", n) for n in range(5)]
     other = [suspect("b.py::y", signature="t")]
-    more = more_witnesses([*group, *other], {"a.py::x[0]"}, 3)
-    assert [s.nodeid for s in more] == ["a.py::x[4]", "a.py::x[3]", "b.py::y"]
-    assert more_witnesses(group, {s.nodeid for s in group[:4]}, 3) == []
+    more = choose_witnesses([*group, *other], 3, {"a.py::x[0]"})
+    found = [s.nodeid for chosen in more.values() for s in chosen]
+    assert found == ["a.py::x[4]", "a.py::x[3]", "b.py::y"]
+    assert choose_witnesses(group, 3, {s.nodeid for s in group[:4]}) == {"s": []}
 
 
 @QUICK
