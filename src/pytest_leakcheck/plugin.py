@@ -7,11 +7,17 @@ asked to measure.
 from __future__ import annotations
 
 import os
+import sys
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
     from pytest_leakcheck.settings import Settings
 
 # Tests may change the environment; the confirming process starts with the one that pytest got.
@@ -74,6 +80,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("limit_leaks", "pytest-memray's limit_leaks for every test", default="")
 
 
+class _Plainly:
+    """Finds this package's modules in Python's own way.
+
+    pytest rewrites the assertions of its plugins, and where bytecode may not be written
+    (``PYTHONDONTWRITEBYTECODE``, as in many containers) it compiles them anew in each process.
+    """
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The module's place; ``None`` for those of others."""
+        return PathFinder.find_spec(name, path, target) if name.startswith(_OURS) else None
+
+
+_OURS = "pytest_leakcheck."
+
+
+def _find_as_before() -> None:
+    if _Plainly in sys.meta_path:
+        sys.meta_path.remove(_Plainly)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register what this process has to do."""
@@ -84,7 +113,11 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if any(getattr(config.option, name, False) for name in _NOTHING_RUNS):
         return
-    if config.getoption("leakcheck_confirm"):
+    confirming = config.getoption("leakcheck_confirm")
+    if confirming or config.getoption("leakcheck") or config.getini("leakcheck"):
+        sys.meta_path.insert(0, _Plainly)
+        config.add_cleanup(_find_as_before)
+    if confirming:
         from pytest_leakcheck.measure.confirming import Confirming
 
         config.pluginmanager.register(Confirming.from_config(config), "leakcheck-confirming")

@@ -208,3 +208,63 @@ def test_the_options_are_explained(suite: Path) -> None:
     ):
         assert option in told
     assert "limit_growth(limit)" in suites.pytest_in(suite, "--markers").out
+
+
+def test_the_process_is_left_as_it_was_found(tmp_path: Path) -> None:
+    """After the last hook the collector has the whole heap and its own functions again, and modules
+    are found as before; until then a collection that is asked for sees the whole heap."""
+    suites.write(
+        tmp_path,
+        {
+            "conftest.py": """
+                import atexit, gc, sys, weakref
+
+                listing, finders = gc.get_objects, list(sys.meta_path)
+
+                class Node:
+                    pass
+
+                one = Node()
+                one.itself = one
+                seen = weakref.ref(one)
+
+                def pytest_sessionfinish():
+                    global one
+                    one = None
+                    gc.collect()
+                    print("\\ncycle gone", seen() is None)
+
+                @atexit.register
+                def tell():
+                    print("frozen", gc.get_freeze_count())
+                    print("listing", gc.get_objects is listing)
+                    print("callbacks", [c for c in gc.callbacks if "leakcheck" in str(c)])
+                    print("finders", [f for f in sys.meta_path if f not in finders])
+            """,
+            "test_a.py": "def test_nothing(): pass\n",
+        },
+    )
+    told = suites.leakcheck_in(tmp_path, "-s").out.splitlines()
+    assert "cycle gone True" in told
+    assert told[-4:] == ["frozen 0", "listing True", "callbacks []", "finders []"]
+
+
+def test_our_modules_are_imported_without_pytests_rewriting(tmp_path: Path) -> None:
+    """Their assertions need none, and without bytecode it would be done in each process."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import sys
+
+                def test_loaders():
+                    ours = [sys.modules[name] for name in sys.modules
+                            if name.startswith("pytest_leakcheck.measure.")]
+                    assert ours
+                    assert not [m for m in ours if "rewrite" in type(m.__loader__).__module__]
+                    assert "rewrite" in type(__loader__).__module__
+            """,
+        },
+    )
+    result = suites.leakcheck_in(tmp_path)
+    assert result.last_line == "1 passed", result.out

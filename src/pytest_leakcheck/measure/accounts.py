@@ -15,9 +15,12 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from pytest_leakcheck.measure.caches import settle_warning_filters
 from pytest_leakcheck.measure.resources import NewDescriptors
 from pytest_leakcheck.measure.retention import (
+    Left,
     Shapes,
     divide,
     running_state,
@@ -145,7 +148,7 @@ class Accounts:
         self._harness_s += _clock() - start
 
     def close(self) -> None:
-        """Write the ledger and the end record; give the heap back."""
+        """Write the ledger and the end record. The heap stays frozen: :meth:`Boundary.stop`."""
         self.pay_debt(module_ended=True)
         end = self._probes.read(exact=True)
         self._by_collections.add(growth(self._base, end, survivors=0))
@@ -163,7 +166,6 @@ class Accounts:
             )
         )
         self._journal.append(EndRecord(tests_run=self._index, at_s=self._probes.elapsed()))
-        self._boundary.stop()
 
     # --- tests ---------------------------------------------------------------------------------
 
@@ -251,14 +253,17 @@ class Accounts:
         O(survivors). Holds no survivor after its return.
         """
         survivors = self._boundary.survivors()
-        if not self._fixture_ids:
-            of_pytest = self._shapes.count(survivors, item, self._boundary.mark)
-            if of_pytest is not None:
-                return 0, {}, of_pytest, 0
-        stack = running_state(1)
+        if self._fixture_ids:
+            left = self._divide(survivors, item)
+            return len(left.mine), count_types(left.mine), left.pytest, left.fixtures
+        known = self._shapes.divide(survivors, item, self._boundary.mark, self._divide)
+        types = msgspec.json.decode(known.types) if known.types else {}
+        return known.mine, types, known.pytest, 0
+
+    def _divide(self, survivors: list[object], item: pytest.Item) -> Left:
+        stack = running_state(2)
         harness = [self, self.__dict__, self._instances, self._boundary.mark, stack]
-        left = divide(survivors, item, self._fixture_ids, harness, stack)
-        return len(left.mine), count_types(left.mine), left.pytest, left.fixtures
+        return divide(survivors, item, self._fixture_ids, harness, stack)
 
     def pay_debt(self, *, module_ended: bool) -> None:
         """Collect the whole heap when enough was frozen since the last time. O(heap), seldom."""

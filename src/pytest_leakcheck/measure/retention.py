@@ -10,7 +10,7 @@ import gc
 import io
 import sys
 from array import array
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from importlib import import_module
 from itertools import compress, filterfalse
@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import _pytest._code
 import _pytest.fixtures
 import _pytest.python
+import msgspec
 import pytest
 
-from pytest_leakcheck.measure.survivors import Boundary, reach
+from pytest_leakcheck.measure.survivors import Boundary, count_types, reach
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -83,22 +84,65 @@ class Left(NamedTuple):
     fixtures: int
 
 
-class Shapes:
-    """What pytest keeps of its tests, by the types of it in their order: one test is like another.
+class Known(NamedTuple):
+    """How the survivors of one test divide."""
 
-    A test that leaves what an earlier one left, all of which was pytest's, is not looked into
-    again: to have kept something of its own, it must have pytest keep an object of the same type
-    less, at the same place. What an instance of a test class reaches is pytest's as well, and of
-    any type: of such tests the rest is looked at. Kept are hashes, in one block of memory that is
-    there from the start.
+    pytest: int
+    """Those that are pytest's."""
+    mine: int = 0
+    """The test's own."""
+    types: bytes = b""
+    """Theirs, as JSON, one object whatever it tells: ``{"module.Type": count}``; empty for none."""
+
+
+class Shapes:
+    """How survivors divided, by their types in their order: one test is like another.
+
+    A test that leaves what an earlier one left is not looked into again: to have kept something
+    of its own beside it, it must have pytest keep an object of the same type less, at the same
+    place. What an instance of a test class reaches is set aside before. Nothing live is held; what
+    is remembered has its room from the start.
     """
 
     def __init__(self) -> None:
-        self._hashes = array("q", bytes(8 * _ROOM_FOR_SHAPES))
-        self._counts = array("q", bytes(8 * _ROOM_FOR_SHAPES))
+        self._keys, self._pytests, self._mine = (
+            array("q", bytes(8 * _ROOM_FOR_SHAPES)) for _ in range(3)
+        )
+        self._types = [b""] * _ROOM_FOR_SHAPES
 
-    def count(self, survivors: list[object], item: pytest.Item, mark: object) -> int | None:
-        """:func:`count_pytests`, or what it said of an earlier test. O(survivors)."""
+    def divide(
+        self,
+        survivors: list[object],
+        item: pytest.Item,
+        mark: object,
+        closer: Callable[[list[object], pytest.Item], Left],
+    ) -> Known:
+        """Divide what a test left, where no wider fixture was set up meanwhile. O(survivors).
+
+        Args:
+            survivors: what the boundary shows.
+            item: the test that has ended.
+            mark: the boundary's own object among them.
+            closer: divides survivors of which not all are pytest's.
+        """
+        key, of_instance = self._shape_of(survivors, item)
+        at = key % _ROOM_FOR_SHAPES
+        if self._keys[at] == key:
+            return Known(self._pytests[at] + of_instance, self._mine[at], self._types[at])
+        count = count_pytests(survivors, item, mark)
+        if count is not None:
+            known = Known(count)
+        else:
+            left = closer(survivors, item)
+            types = msgspec.json.encode(count_types(left.mine)) if left.mine else b""
+            known = Known(left.pytest, len(left.mine), types)
+        self._keys[at], self._types[at] = key, known.types
+        self._pytests[at], self._mine[at] = known.pytest - of_instance, known.mine
+        return known
+
+    @staticmethod
+    def _shape_of(survivors: list[object], item: pytest.Item) -> tuple[int, int]:
+        """The shape's hash, and how many the instance of the test's class reaches."""
         instance = getattr(item, "_instance", None)
         rest: Iterable[object] = survivors
         of_instance = 0
@@ -108,19 +152,11 @@ class Shapes:
             of_instance = len(reached)
             rest = map(young.__getitem__, filterfalse(reached.__contains__, young))
         names = getattr(item, "fixturenames", ())
-        shape = hash((id(type(item)), len(names), instance is None, *map(id, map(type, rest))))
-        at = shape % _ROOM_FOR_SHAPES
-        if self._hashes[at] == shape:
-            return self._counts[at] + of_instance
-        count = count_pytests(survivors, item, mark, depth=2)
-        if count is not None:
-            self._hashes[at], self._counts[at] = shape, count - of_instance
-        return count
+        key = hash((id(type(item)), len(names), instance is None, *map(id, map(type, rest))))
+        return key, of_instance
 
 
-def count_pytests(
-    survivors: list[object], item: pytest.Item, mark: object, depth: int = 1
-) -> int | None:
+def count_pytests(survivors: list[object], item: pytest.Item, mark: object) -> int | None:
     """How many survivors are pytest's, where all are its own or of the running hook call.
 
     Most tests leave nothing of their own: pytest's reports, what hangs on the item, the buffers of
@@ -131,7 +167,6 @@ def count_pytests(
         survivors: what the boundary shows.
         item: the test that has ended.
         mark: the boundary's own object among them.
-        depth: frames from the caller outwards are looked at from this one on.
 
     Returns:
         ``None`` where one survivor at least needs the closer look of :func:`divide`.
@@ -140,7 +175,7 @@ def count_pytests(
     if _MODULE_TYPE in kinds:
         return None
     young = dict(zip(map(id, survivors), survivors, strict=True))
-    call = _running_call(depth + 1)
+    call = _running_call()
     running = {id(mark)}
     running.update(map(id, call))
     running.update(map(id, _referents(*_of_kinds(call, _LIST))))
@@ -422,9 +457,9 @@ def running_state(depth: int) -> list[object]:
     return found
 
 
-def _running_call(depth: int) -> list[object]:
+def _running_call() -> list[object]:
     """The locals of the innermost hook call on the stack; empty where there is none."""
-    frame: FrameType | None = sys._getframe(depth)  # noqa: SLF001
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     for _ in range(_MOST_FRAMES):
         if frame is None:
             break

@@ -12,12 +12,14 @@ by :meth:`Boundary.list_all`.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import compress
+from re import finditer
 from types import ModuleType
 
 # The tests under measurement may patch the `gc` module.
@@ -86,12 +88,13 @@ class Boundary:
         return _get_freeze_count()
 
     def stop(self) -> None:
-        """Give the heap back to the collector."""
-        if self._watching:
-            gc.callbacks.remove(self._on_collection)
-            if gc.get_objects is self._list_all:
-                gc.get_objects = self._listed_by
-            self._watching = False
+        """Give the heap back to the collector; nothing where it was not taken."""
+        if not self._watching:
+            return
+        gc.callbacks.remove(self._on_collection)
+        if gc.get_objects is self._list_all:
+            gc.get_objects = self._listed_by
+        self._watching = False
         _unfreeze()
 
     def draw(self) -> None:
@@ -265,7 +268,46 @@ class Boundary:
 
 
 def _having(objects: list[object], ids: set[int]) -> list[object]:
+    """Those of the objects with these ids. O(objects).
+
+    Where the ids lie close together, most of a heap is passed over by three bytes of its
+    addresses, in a few passes of C over all of them, and few objects are asked for their id.
+    """
+    addresses = _addresses(objects)
+    if addresses is not None:
+        near = -1
+        for place in _TELLING:
+            theirs = bytearray(256)
+            for key in ids:
+                theirs[key >> 8 * place & 255] = 1
+            near &= int.from_bytes(addresses[place::_POINTER].translate(theirs), "little")
+        if near.bit_count() * _FEW < len(objects):
+            places = finditer(b"\1", near.to_bytes(len(objects), "little"))
+            objects = [objects[place.start()] for place in places]
     return list(compress(objects, map(ids.__contains__, map(id, objects))))
+
+
+#: The bytes of an address that tell most, in little-endian order: below are the places within a
+#: page, above what a whole heap shares.
+_TELLING = (1, 2, 3)
+#: Picking one object out takes as long as passing over a few.
+_FEW = 16
+_POINTER = ctypes.sizeof(ctypes.c_void_p)
+#: Where a list keeps the address of its items: the last field but one.
+_ITEMS_AT = list.__basicsize__ - 2 * _POINTER
+
+
+def _addresses(objects: list[object]) -> bytes | None:
+    """The ids of a list's objects as they stand in memory, a pointer each; ``None`` where this
+    Python keeps them differently."""
+    if sys.implementation.name != "cpython" or sys.byteorder != "little" or not objects:
+        return None
+    items = ctypes.c_void_p.from_address(id(objects) + _ITEMS_AT).value
+    if items is None:
+        return None
+    found = ctypes.string_at(items, _POINTER * len(objects))
+    first, last = (id(objects[end]).to_bytes(_POINTER, "little") for end in (0, -1))
+    return found if found.startswith(first) and found.endswith(last) else None
 
 
 def _asked_for() -> bool:

@@ -63,6 +63,12 @@ class Sweep:
             self._open = False
             self.journal.close()
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """Give the heap back to the collector, as late as can be: once it has it, the next
+        automatic collection goes over all of it."""
+        self.boundary.stop()
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None

@@ -6,17 +6,20 @@ import logging
 import sys
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from pytest_leakcheck.measure import retention
 from pytest_leakcheck.measure.retention import (
+    Known,
+    Left,
     Shapes,
     count_pytests,
     divide,
     running_state,
     settle_log_buffers,
 )
-from pytest_leakcheck.measure.survivors import Boundary
+from pytest_leakcheck.measure.survivors import Boundary, count_types
 
 
 class Mine:
@@ -213,47 +216,57 @@ def left_behind(report: pytest.TestReport, line: Boundary) -> list[object]:
     return [report, vars(report), report.sections, line.mark]
 
 
-def test_what_pytest_keeps_is_looked_into_once_for_all_that_is_alike(
+class Closer:
+    """The closer look at survivors that are not all pytest's, and how many it was shown."""
+
+    def __init__(self) -> None:
+        self.looked: list[int] = []
+
+    def __call__(self, survivors: list[object], item: pytest.Item) -> Left:
+        self.looked.append(len(survivors))
+        return divide(survivors, item)
+
+
+def test_what_tests_leave_is_looked_into_once_for_all_that_is_alike(
     line: Boundary, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next test that leaves the same types is counted alike; one more object is looked into."""
-    shapes = Shapes()
-    reports = [pytest.TestReport("t", ("t", 0, "t"), {}, "passed", None, "call") for _ in "ab"]
-    first, second = (left_behind(report, line) for report in reports)
-    assert shapes.count(first, request.node, line.mark) == 3
-    looked: list[int] = []
-
-    def look(survivors: list[object], *_: object, **__: object) -> int | None:
-        looked.append(len(survivors))
-        return None
-
-    monkeypatch.setattr(retention, "count_pytests", look)
-    assert shapes.count(second, request.node, line.mark) == 3
-    assert looked == []
-    assert shapes.count([*second, Mine()], request.node, line.mark) is None
-    assert looked == [5]
+    shapes, closer = Shapes(), Closer()
+    reports = [pytest.TestReport("t", ("t", 0, "t"), {}, "passed", None, "call") for _ in "abcd"]
+    first, second, third, fourth = (left_behind(report, line) for report in reports)
+    assert shapes.divide(first, request.node, line.mark, closer) == Known(3)
+    monkeypatch.setattr(retention, "count_pytests", lambda *_: None)
+    assert shapes.divide(second, request.node, line.mark, closer) == Known(3)
+    assert closer.looked == []
+    found = shapes.divide([*third, Mine()], request.node, line.mark, closer)
+    assert closer.looked == [5]
+    # The mark is nobody's for the quick look alone.
+    assert found.mine == 2
+    assert msgspec.json.decode(found.types) == count_types([Mine(), line.mark])
+    assert shapes.divide([*fourth, Mine()], request.node, line.mark, closer) == found
+    assert closer.looked == [5]
 
 
 class TestShapesOfInstances:
     """What a test puts on its instance may be of any type."""
 
-    def test_the_rest_is_told_apart(
-        self, line: Boundary, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_rest_is_told_apart(self, line: Boundary, request: pytest.FixtureRequest) -> None:
         """An object on the instance is pytest's; one of its type that is kept elsewhere is not."""
-        shapes = Shapes()
+        shapes, closer = Shapes(), Closer()
         report = pytest.TestReport("t", ("t", 0, "t"), {}, "passed", None, "call")
         # Newer versions have no dict until somebody asks for it.
         own = [vars(self)] if sys.version_info < (3, 11) else []
         left = [*left_behind(report, line), *own]
-        assert shapes.count(left, request.node, line.mark) == 3 + len(own)
-        monkeypatch.setattr(retention, "count_pytests", lambda *_, **__: None)
-        assert shapes.count(left, request.node, line.mark) == 3 + len(own)
-        thing = Mine()
-        assert shapes.count([*left, thing], request.node, line.mark) is None
-        self.things = [thing]
-        assert shapes.count([*left, thing, self.things], request.node, line.mark) == 5 + len(own)
-        assert shapes.count([*left, Mine()], request.node, line.mark) is None
+        for _ in "ab":
+            assert shapes.divide(left, request.node, line.mark, closer) == Known(3 + len(own))
+        self.things = [Mine()]
+        kept = [*left, self.things[0], self.things]
+        assert shapes.divide(kept, request.node, line.mark, closer) == Known(5 + len(own))
+        assert closer.looked == []
+        elsewhere = shapes.divide([*kept, Mine()], request.node, line.mark, closer)
+        assert closer.looked == [len(kept) + 1]
+        assert b"Mine" in elsewhere.types
+        assert elsewhere.pytest == 5 + len(own)
 
 
 def test_the_quick_look_asks_hostile_objects_nothing(

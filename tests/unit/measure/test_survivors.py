@@ -340,10 +340,45 @@ def test_stop_gives_the_collector_back_as_it_was(enabled: bool) -> None:
 
 
 def test_stop_without_start_takes_nothing_away() -> None:
-    """A boundary that never began has no callback to remove."""
+    """A boundary that never began has no callback to remove, and no heap to give back."""
     callbacks = list(gc.callbacks)
-    Boundary().stop()
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    try:
+        Boundary().stop()
+        assert gc.get_freeze_count() >= frozen > 0
+    finally:
+        gc.unfreeze()
     assert gc.callbacks == callbacks
+
+
+@given(st.lists(st.integers(0, 3000), max_size=40), st.booleans())
+def test_objects_are_found_by_id_however_a_list_keeps_them(places: list[int], hidden: bool) -> None:
+    """By the addresses in a list and without them, the same objects in the same order; an id of
+    nothing in the list finds nothing."""
+    heap: list[object] = [Node() if n % 3 else [n] for n in range(3001)]
+    other = Node()
+    ids = {id(heap[place]) for place in places} | {id(other)}
+    wanted = [o for o in heap if id(o) in ids]
+    with pytest.MonkeyPatch.context() as patch:
+        if hidden:
+            patch.setattr(survivors, "_addresses", lambda _: None)
+        found = survivors._having(heap, ids)
+    assert len(found) == len(set(places))
+    assert all(a is b for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython" or sys.byteorder != "little",
+    reason="elsewhere a list keeps its items differently",
+)
+def test_addresses_are_ids() -> None:
+    """The bytes are those of the ids, in order; an empty list has none."""
+    heap: list[object] = [Node(), "text", Node(), 7]
+    told = survivors._addresses(heap)
+    assert told is not None
+    assert list(memoryview(told).cast("P")) == list(map(id, heap))
+    assert survivors._addresses([]) is None
 
 
 def test_a_thaw_shows_old_objects_to_the_collector(line: Boundary) -> None:
