@@ -52,10 +52,12 @@ def compare_sentence(comparison: Comparison) -> str:
 
 
 def cause_marks_words(comparison: Comparison, label: str) -> str:
-    """``2 causes fixed, 3 unchanged``, against the first state; tests where there is no cause."""
+    """``2 causes fixed, 3 unchanged, 1 held``, against the first state; tests where there is no
+    cause. What a wider fixture lets go wherever it is shown is *held*, not unchanged."""
     causes = comparison.causes
     if len(causes):
-        return _marks_words(causes[f"{label}.mark"], "cause")
+        marks = causes[f"{label}.mark"].mask(causes[f"{label}.held"], "held")
+        return _marks_words(marks, "cause")
     marks = comparison.tests[f"{label}.mark"]
     changed = [mark for mark in marks if mark in CHANGED]
     return _marks_words(changed, "test") if changed else "no test changed"
@@ -64,7 +66,7 @@ def cause_marks_words(comparison: Comparison, label: str) -> str:
 def _marks_words(marks: Iterable[str], noun: str) -> str:
     counts = Counter(marks)
     words: list[str] = []
-    for name in MARKS:
+    for name in (*MARKS, "held"):
         if counts[name]:
             number = plural(counts[name], noun) if not words else count(counts[name])
             words.append(f"{number} {_SPOKEN_MARK.get(name, name)}")

@@ -10,7 +10,9 @@ import samples
 
 from pytest_leakcheck.compare.comparison import compare_runs
 from pytest_leakcheck.errors import UsageError
+from pytest_leakcheck.records import JudgedRun
 from pytest_leakcheck.report import terminal
+from pytest_leakcheck.report.changes import compare_sentence
 from pytest_leakcheck.report.overview import run_sentence
 from pytest_leakcheck.report.trace import ASCII, UNICODE, path_lines
 
@@ -117,20 +119,37 @@ def test_names_are_not_read_as_markup() -> None:
     assert "\x1b" not in file.getvalue()
 
 
+def with_held(judged: JudgedRun, fingerprint: str) -> JudgedRun:
+    """The run, with a wider fixture that lets go what one cause's witnesses leave."""
+    (cause,) = [c for c in judged.causes if c.cause.fingerprint == fingerprint]
+    return msgspec.structs.replace(
+        judged,
+        tests=[
+            msgspec.structs.replace(t, verdict="held") if t.nodeid in cause.witnesses else t
+            for t in judged.tests
+        ],
+    )
+
+
 def test_a_cause_that_wider_fixtures_let_go_does_not_leak() -> None:
     """The sentence counts the causes of tests that leak."""
     run, judged = samples.chroma_run(tests=60)
     first, *others = judged.causes
-    held = msgspec.structs.replace(
-        judged,
-        tests=[
-            msgspec.structs.replace(t, verdict="held") if t.nodeid in first.witnesses else t
-            for t in judged.tests
-        ],
-    )
+    held = with_held(judged, first.cause.fingerprint)
     assert run_sentence(judged).startswith(f"{1 + len(others)} causes leak in ")
     assert run_sentence(held).startswith(f"{len(others)} causes leak in ")
     file = io.StringIO()
     terminal.print_run(run, held, terminal.make_console(file, 100))
     assert f"held {first.cause.fingerprint}" in file.getvalue()
-    assert f"leak {others[0].cause.fingerprint}" in file.getvalue()
+
+
+def test_a_cause_that_wider_fixtures_let_go_in_both_runs_is_not_called_unchanged() -> None:
+    """It is counted by itself; where only one run lets it go, it changed."""
+    (run, before), (other, after) = (samples.chroma_run(label, tests=60) for label in "ba")
+    name = before.causes[0].cause.fingerprint
+    others = len(before.causes) - 1
+    held = with_held(before, name), with_held(after, name)
+    told = compare_sentence(compare_runs([(run, held[0]), (other, held[1])]))
+    assert told == f"{others} causes unchanged, 1 held between b and a"
+    told = compare_sentence(compare_runs([(run, before), (other, held[1])]))
+    assert told == f"1 cause fixed, {others} unchanged between b and a"
