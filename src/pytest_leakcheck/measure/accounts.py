@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,6 +27,7 @@ from pytest_leakcheck.measure.retention import (
     settle_log_buffers,
 )
 from pytest_leakcheck.measure.signals import Probes, given_back, growth
+from pytest_leakcheck.measure.sums import ZERO, Spans, Total
 from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
 from pytest_leakcheck.records import (
     EndRecord,
@@ -65,9 +66,6 @@ _DEBT_SHARE, _DEBT_LEAST = 0.25, 50_000
 #: So many names of what a test left open are written down.
 _MOST_OPENED = 8
 
-#: Signals that may be read less often than after each test.
-_PACED: tuple[Literal["heap_bytes", "blocks"], ...] = ("heap_bytes", "blocks")
-
 _forks = 0
 _in_child = False
 
@@ -93,9 +91,6 @@ def in_forked_child() -> bool:
     return _in_child
 
 
-ZERO = Growth(rss_bytes=0, heap_bytes=0, blocks=0, survivors=0, fds=0, threads=0, children=0)
-
-
 class Accounts:
     """The accounts of one process, open from :meth:`open` to :meth:`close`.
 
@@ -110,11 +105,9 @@ class Accounts:
         self._probes = probes
         self._boundary = boundary
         self._first = self._base = Reading(at_s=0.0)
-        self._known: dict[str, int] = {}
-        self._known_at: dict[str, int] = {}
+        self._spans = Spans()
         self._shapes = Shapes()
         self._descriptors = NewDescriptors()
-        self._charged_unread: dict[str, int] = {}
         self._heap_objects = 0
         self._index = 0
         self._fixtures: list[_OpenFixture] = []
@@ -124,7 +117,7 @@ class Accounts:
         self._fixture_ids: set[int] = set()
         self._fixture_names: list[str] = []
         self._notes: list[str] = []
-        self._tests, self._by_fixtures, self._by_collections = _Total(), _Total(), _Total()
+        self._tests, self._by_fixtures, self._by_collections = Total(), Total(), Total()
         self._pytest_survivors = 0
         self._harness_s = 0.0
         self._full_collections = 0
@@ -201,10 +194,7 @@ class Accounts:
         unseen = self._boundary.user_froze or self._boundary.user_unfroze
         own = growth(self._base, reading, None if unseen else mine)
         if self._charged is not ZERO:
-            for name in _PACED:
-                if getattr(own, name) is None:
-                    unread = self._charged_unread.get(name, 0)
-                    self._charged_unread[name] = unread + (getattr(self._charged, name) or 0)
+            self._spans.charge(own, self._charged)
             own = add_growth(own, self._charged, -1)
         collected = collected_so_far()
         record = TestRecord(
@@ -296,22 +286,14 @@ class Accounts:
         self._harness_s += self._full_cost_s
 
     def _close_spans(self, reading: Reading) -> None:
-        """Write down the growth over several tests of what was not read after each of them.
-
-        It belongs to the tests' account, less what wider fixtures took of it meanwhile.
-        """
-        for name in _PACED:
-            value: int | None = getattr(reading, name)
-            if value is None:
-                continue
-            tests = self._index - self._known_at.get(name, 0)
-            if tests and getattr(self._base, name) is None and name in self._known:
-                grown = value - self._known[name] - self._charged_unread.pop(name, 0)
-                self._tests.add(Growth(**{name: grown}))
-                self._journal.append(
-                    SpanRecord(nodeid=self._nodeid, tests=tests, signal=name, grown=grown)
+        """Write down the growth over several tests of what was not read after each of them."""
+        for span in self._spans.close(self._base, reading, self._index):
+            self._tests.add(Growth(**{span.signal: span.grown}))
+            self._journal.append(
+                SpanRecord(
+                    nodeid=self._nodeid, tests=span.tests, signal=span.signal, grown=span.grown
                 )
-            self._known[name], self._known_at[name] = value, self._index
+            )
 
     def _begin_anew(self, reading: Reading) -> None:
         self._base = reading
@@ -391,36 +373,6 @@ class Accounts:
                 nodeid=self._nodeid,
                 growth=amount,
             )
-        )
-
-
-class _Total:
-    """A running sum of growths; what one of them lacks adds nothing."""
-
-    __slots__ = ("blocks", "children", "fds", "heap", "rss", "survivors", "threads")
-
-    def __init__(self) -> None:
-        self.rss = self.heap = self.blocks = self.survivors = 0
-        self.fds = self.threads = self.children = 0
-
-    def add(self, amount: Growth) -> None:
-        self.rss += amount.rss_bytes or 0
-        self.heap += amount.heap_bytes or 0
-        self.blocks += amount.blocks or 0
-        self.survivors += amount.survivors or 0
-        self.fds += amount.fds or 0
-        self.threads += amount.threads or 0
-        self.children += amount.children or 0
-
-    def growth(self) -> Growth:
-        return Growth(
-            rss_bytes=self.rss,
-            heap_bytes=self.heap,
-            blocks=self.blocks,
-            survivors=self.survivors,
-            fds=self.fds,
-            threads=self.threads,
-            children=self.children,
         )
 
 
