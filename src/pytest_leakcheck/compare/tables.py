@@ -169,7 +169,7 @@ def compare_causes(states: Sequence[State]) -> pd.DataFrame:
     """One row per fingerprint of any state, worst first by the growth of its worst state: what it
     is, ``mark`` and ``mark_reason`` (first to last), and per state ``tests``, ``<signal>`` per run,
     ``total.<signal>`` over one run of all its tests, and the later states' ``mark``, with ``held``
-    where neither the first state nor that one counts it among its leaks."""
+    where it is the same because a wider fixture lets it go wherever it is shown."""
     found = [cause_by_fingerprint(state.judged) for state in states]
     judged = [
         frozenset(test.nodeid for test in state.judged.tests if is_judged(test)) for state in states
@@ -222,7 +222,8 @@ def _cause_row(
             row["mark"], row["mark_reason"] = mark_cause(sides[0], sides[position])
             row[f"{state.label}.mark"] = row["mark"]
             row[f"{state.label}.mark_reason"] = row["mark_reason"]
-            row[f"{state.label}.held"] = _is_no_leak(sides[0]) and _is_no_leak(sides[position])
+            held_in_one = sides[0].held or sides[position].held
+            row[f"{state.label}.held"] = held_in_one and row["mark"] == "same"
         row[f"{state.label}.tests"] = len(summary.witnesses) if summary else 0
         for signal in SIGNALS:
             slope = summary.slopes.get(signal) if summary else None
@@ -240,10 +241,6 @@ def _side(summary: CauseSummary | None, judged: frozenset[str], *, held: bool) -
         judged=judged,
         means=_means(summary) if summary else {},
     )
-
-
-def _is_no_leak(side: CauseSide) -> bool:
-    return side.held or side.slopes is None
 
 
 def _means(summary: CauseSummary) -> dict[str, float]:

@@ -153,3 +153,14 @@ def test_a_cause_that_wider_fixtures_let_go_in_both_runs_is_not_called_unchanged
     assert told == f"{others} causes unchanged, 1 held between b and a"
     told = compare_sentence(compare_runs([(run, before), (other, held[1])]))
     assert told == f"1 cause fixed, {others} unchanged between b and a"
+
+
+def test_what_two_of_three_runs_do_not_show_is_not_called_held_between_them() -> None:
+    """A fixture lets go only what is shown."""
+    only = frozenset({samples.CACHE.fingerprint})
+    first, second = (samples.chroma_run(label, tests=60, leaking=only) for label in "bg")
+    run, judged = samples.chroma_run("a", tests=60)
+    others = [c.cause.fingerprint for c in judged.causes if c.cause.fingerprint not in only]
+    states = [first, second, (run, with_held(judged, others[0]))]
+    told = compare_sentence(compare_runs(states)).split("; ")[0]
+    assert told == f"1 cause unchanged, {len(others)} not comparable between b and g"
