@@ -114,14 +114,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if any(getattr(config.option, name, False) for name in _NOTHING_RUNS):
         return
     confirming = config.getoption("leakcheck_confirm")
-    if confirming or config.getoption("leakcheck") or config.getini("leakcheck"):
-        sys.meta_path.insert(0, _Plainly)
-        config.add_cleanup(_find_as_before)
+    if not (confirming or config.getoption("leakcheck") or config.getini("leakcheck")):
+        return
+    sys.meta_path.insert(0, _Plainly)
+    config.add_cleanup(_find_as_before)
     if confirming:
         from pytest_leakcheck.measure.confirming import Confirming
 
         config.pluginmanager.register(Confirming.from_config(config), "leakcheck-confirming")
-    elif config.getoption("leakcheck") or config.getini("leakcheck"):
+    else:
         from pytest_leakcheck.control import start
 
         start(config, _settings(config), _ENVIRONMENT)

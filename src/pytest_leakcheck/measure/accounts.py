@@ -38,7 +38,6 @@ from pytest_leakcheck.records import (
     LedgerRecord,
     Outcome,
     Reading,
-    SpanRecord,
     StartRecord,
     TestRecord,
     Traced,
@@ -246,9 +245,9 @@ class Accounts:
         if self._fixture_ids:
             left = self._divide(survivors, item)
             return len(left.mine), count_types(left.mine), left.pytest, left.fixtures
-        known = self._shapes.divide(survivors, item, self._boundary.mark, self._divide)
-        types = msgspec.json.decode(known.types) if known.types else {}
-        return known.mine, types, known.pytest, 0
+        division = self._shapes.divide(survivors, item, self._boundary.mark, self._divide)
+        types = msgspec.json.decode(division.types) if division.types else {}
+        return division.mine, types, division.pytest, 0
 
     def _divide(self, survivors: list[object], item: pytest.Item) -> Left:
         stack = running_state(2)
@@ -287,13 +286,9 @@ class Accounts:
 
     def _close_spans(self, reading: Reading) -> None:
         """Write down the growth over several tests of what was not read after each of them."""
-        for span in self._spans.close(self._base, reading, self._index):
+        for span in self._spans.close(self._base, reading, self._index, self._nodeid):
             self._tests.add(Growth(**{span.signal: span.grown}))
-            self._journal.append(
-                SpanRecord(
-                    nodeid=self._nodeid, tests=span.tests, signal=span.signal, grown=span.grown
-                )
-            )
+            self._journal.append(span)
 
     def _begin_anew(self, reading: Reading) -> None:
         self._base = reading

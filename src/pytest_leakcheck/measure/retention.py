@@ -84,7 +84,7 @@ class Left(NamedTuple):
     fixtures: int
 
 
-class Known(NamedTuple):
+class Division(NamedTuple):
     """How the survivors of one test divide."""
 
     pytest: int
@@ -116,7 +116,7 @@ class Shapes:
         item: pytest.Item,
         mark: object,
         closer: Callable[[list[object], pytest.Item], Left],
-    ) -> Known:
+    ) -> Division:
         """Divide what a test left, where no wider fixture was set up meanwhile. O(survivors).
 
         Args:
@@ -128,17 +128,17 @@ class Shapes:
         key, of_instance = self._shape_of(survivors, item)
         at = key % _ROOM_FOR_SHAPES
         if self._keys[at] == key:
-            return Known(self._pytests[at] + of_instance, self._mine[at], self._types[at])
+            return Division(self._pytests[at] + of_instance, self._mine[at], self._types[at])
         count = count_pytests(survivors, item, mark)
         if count is not None:
-            known = Known(count)
+            division = Division(count)
         else:
             left = closer(survivors, item)
             types = msgspec.json.encode(count_types(left.mine)) if left.mine else b""
-            known = Known(left.pytest, len(left.mine), types)
-        self._keys[at], self._types[at] = key, known.types
-        self._pytests[at], self._mine[at] = known.pytest - of_instance, known.mine
-        return known
+            division = Division(left.pytest, len(left.mine), types)
+        self._keys[at], self._types[at] = key, division.types
+        self._pytests[at], self._mine[at] = division.pytest - of_instance, division.mine
+        return division
 
     @staticmethod
     def _shape_of(survivors: list[object], item: pytest.Item) -> tuple[int, int]:

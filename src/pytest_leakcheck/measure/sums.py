@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from pytest_leakcheck.records import Growth, Reading
+from pytest_leakcheck.records import Growth, Reading, SpanRecord
 
 #: Growth by every signal of the sweep, nothing of any.
 ZERO = Growth(rss_bytes=0, heap_bytes=0, blocks=0, survivors=0, fds=0, threads=0, children=0)
@@ -46,14 +46,6 @@ class Total:
         )
 
 
-class Span(NamedTuple):
-    """Growth by one signal over some tests, after the last of which it was read again."""
-
-    signal: Literal["heap_bytes", "blocks"]
-    tests: int
-    grown: int
-
-
 class Spans:
     """What slow signals grew by while they were not read after each test.
 
@@ -72,11 +64,14 @@ class Spans:
                 took = getattr(by_fixtures, name) or 0
                 self._fixtures_took[name] = self._fixtures_took.get(name, 0) + took
 
-    def close(self, base: Reading, reading: Reading, tests_run: int) -> Iterator[Span]:
+    def close(
+        self, base: Reading, reading: Reading, tests_run: int, nodeid: str
+    ) -> Iterator[SpanRecord]:
         """The spans that a reading ends.
 
         Args:
             base: the reading before it; a signal that it has ends no span.
+            nodeid: the last test's.
         """
         for name in PACED:
             value: int | None = getattr(reading, name)
@@ -85,5 +80,6 @@ class Spans:
             tests = tests_run - self._last_at.get(name, 0)
             if tests and getattr(base, name) is None and name in self._last:
                 took = self._fixtures_took.pop(name, 0)
-                yield Span(name, tests, value - self._last[name] - took)
+                grown = value - self._last[name] - took
+                yield SpanRecord(nodeid=nodeid, tests=tests, signal=name, grown=grown)
             self._last[name], self._last_at[name] = value, tests_run

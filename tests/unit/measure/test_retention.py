@@ -11,7 +11,7 @@ import pytest
 
 from pytest_leakcheck.measure import retention
 from pytest_leakcheck.measure.retention import (
-    Known,
+    Division,
     Left,
     Shapes,
     count_pytests,
@@ -101,7 +101,7 @@ class TestInstance:
 def test_what_a_wider_fixture_made_is_its_own(
     line: Boundary, request: pytest.FixtureRequest
 ) -> None:
-    """Known by identity from the fixture's set-up."""
+    """Division by identity from the fixture's set-up."""
     KEPT.append(Mine())
     assert charged(line, request.node, {id(KEPT[0])}) == (set(), 1)
 
@@ -234,9 +234,9 @@ def test_what_tests_leave_is_looked_into_once_for_all_that_is_alike(
     shapes, closer = Shapes(), Closer()
     reports = [pytest.TestReport("t", ("t", 0, "t"), {}, "passed", None, "call") for _ in "abcd"]
     first, second, third, fourth = (left_behind(report, line) for report in reports)
-    assert shapes.divide(first, request.node, line.mark, closer) == Known(3)
+    assert shapes.divide(first, request.node, line.mark, closer) == Division(3)
     monkeypatch.setattr(retention, "count_pytests", lambda *_: None)
-    assert shapes.divide(second, request.node, line.mark, closer) == Known(3)
+    assert shapes.divide(second, request.node, line.mark, closer) == Division(3)
     assert closer.looked == []
     found = shapes.divide([*third, Mine()], request.node, line.mark, closer)
     assert closer.looked == [5]
@@ -258,10 +258,10 @@ class TestShapesOfInstances:
         own = [vars(self)] if sys.version_info < (3, 11) else []
         left = [*left_behind(report, line), *own]
         for _ in "ab":
-            assert shapes.divide(left, request.node, line.mark, closer) == Known(3 + len(own))
+            assert shapes.divide(left, request.node, line.mark, closer) == Division(3 + len(own))
         self.things = [Mine()]
         kept = [*left, self.things[0], self.things]
-        assert shapes.divide(kept, request.node, line.mark, closer) == Known(5 + len(own))
+        assert shapes.divide(kept, request.node, line.mark, closer) == Division(5 + len(own))
         assert closer.looked == []
         elsewhere = shapes.divide([*kept, Mine()], request.node, line.mark, closer)
         assert closer.looked == [len(kept) + 1]
