@@ -18,8 +18,8 @@ import pytest
 from pytest_leakcheck import journal
 from pytest_leakcheck.arguments import confirming_arguments
 from pytest_leakcheck.errors import LeakcheckError, RunError
-from pytest_leakcheck.measure.accounts import in_forked_child
 from pytest_leakcheck.measure.environment import describe_run
+from pytest_leakcheck.measure.forks import in_forked_child
 from pytest_leakcheck.measure.sweep import Sweep
 from pytest_leakcheck.records import EventRecord
 from pytest_leakcheck.settings import Settings

@@ -9,7 +9,6 @@ up or finalise meanwhile goes to their own accounts.
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import time
 from itertools import islice
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pytest_leakcheck.measure.caches import settle_warning_filters
+from pytest_leakcheck.measure.forks import forks_so_far
 from pytest_leakcheck.measure.resources import NewDescriptors
 from pytest_leakcheck.measure.retention import (
     Left,
@@ -64,30 +64,6 @@ _DEBT_SHARE, _DEBT_LEAST = 0.25, 50_000
 
 #: So many names of what a test left open are written down.
 _MOST_OPENED = 8
-
-_forks = 0
-_in_child = False
-
-
-def _count_fork() -> None:
-    global _forks  # noqa: PLW0603 - at-fork hooks cannot be unregistered or carry state
-    _forks += 1
-
-
-def _enter_child() -> None:
-    global _in_child  # noqa: PLW0603
-    _in_child = True
-
-
-def watch_forks() -> None:
-    """Count forks of this process, and know in a child that it is one. Once per process."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_parent=_count_fork, after_in_child=_enter_child)
-
-
-def in_forked_child() -> bool:
-    """Whether this process is a fork of the one that was measured."""
-    return _in_child
 
 
 class Accounts:
@@ -164,7 +140,7 @@ class Accounts:
     def begin_test(self, nodeid: str) -> None:
         """Put on disk that a test begins."""
         self._nodeid = nodeid
-        self._forks = _forks
+        self._forks = forks_so_far()
         self._module_count = len(_modules)
         self._gc_was_on = _gc_enabled()
         self._journal.append(
@@ -299,7 +275,7 @@ class Accounts:
         self._boundary.draw()
 
     def _note_disturbances(self) -> None:
-        if _forks != self._forks:
+        if forks_so_far() != self._forks:
             self.note("forked")
         if self._gc_was_on and not _gc_enabled():
             self.note("gc-disabled")

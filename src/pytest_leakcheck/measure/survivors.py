@@ -39,7 +39,8 @@ _ROOM_FOR_EARLY = 1 << 16
 class Boundary:
     """The line between what was there before and what was born since.
 
-    Use :meth:`draw` to begin, :meth:`survivors` to look, :meth:`draw` again to start anew.
+    Use :meth:`start` to begin, :meth:`survivors` to look, :meth:`draw` to begin anew. Before there
+    is a line, :meth:`hide` already spares automatic collections the old heap.
     """
 
     def __init__(self) -> None:
@@ -57,6 +58,7 @@ class Boundary:
         self._in_the_open = False
         self._own = False
         self._watching = False
+        self._drawn = False
         self._list_all = self.list_all
         self._listed_by = _get_objects
         self.debt = 0
@@ -66,8 +68,22 @@ class Boundary:
         self.user_unfroze = False
         """Since the last :meth:`draw`, somebody else called ``gc.unfreeze()``."""
 
+    def hide(self) -> None:
+        """Freeze what there is, without a line. O(1).
+
+        Until the first line, what an automatic collection of all that came since has left alive is
+        frozen too: the heap grows while tests are imported, and the next such collection would go
+        over all of it again.
+        """
+        if self._watching:
+            return
+        gc.callbacks.append(self._on_collection)
+        self._listed_by, gc.get_objects = gc.get_objects, self._list_all
+        self._watching = True
+        _freeze()
+
     def start(self, *, collect: bool = True) -> int:
-        """Freeze the whole heap. O(heap), once.
+        """Freeze the whole heap and draw the first line. O(heap), once.
 
         Args:
             collect: collect it before, in one pass: what its finalizers leave waits for the next
@@ -79,9 +95,8 @@ class Boundary:
         if collect:
             _collect()
         self._old_mark = []
-        gc.callbacks.append(self._on_collection)
-        self._listed_by, gc.get_objects = gc.get_objects, self._list_all
-        self._watching = True
+        self.hide()
+        self._drawn = True
         self.draw()
         self.debt = 0
         # O(heap), and without a list of all objects.
@@ -94,7 +109,7 @@ class Boundary:
         gc.callbacks.remove(self._on_collection)
         if gc.get_objects is self._list_all:
             gc.get_objects = self._listed_by
-        self._watching = False
+        self._watching = self._drawn = False
         _unfreeze()
 
     def draw(self) -> None:
@@ -233,6 +248,8 @@ class Boundary:
 
     def _remember_young(self) -> None:
         """Note who is young, by id, before the line is lost."""
+        if not self._drawn:
+            return
         for generation in self._young_generations():
             self._remember(_get_objects(generation))
 
@@ -262,7 +279,7 @@ class Boundary:
             self._remember_young()
             _unfreeze()
             self._thawed = True
-        elif phase == "stop" and self._thawed:
+        elif phase == "stop" and (self._thawed or not self._drawn):
             _freeze()
             self._thawed = False
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_leakcheck.journal import HARNESS_FAILED, Journal
-from pytest_leakcheck.measure.accounts import Accounts, in_forked_child, watch_forks
+from pytest_leakcheck.measure.accounts import Accounts
+from pytest_leakcheck.measure.forks import in_forked_child, watch_forks
 from pytest_leakcheck.measure.retention import MEMRAY_MARKS, has_pytest_memray
 from pytest_leakcheck.measure.signals import Probes
 from pytest_leakcheck.measure.survivors import Boundary
@@ -48,6 +49,11 @@ class Sweep:
             self._full = FullTrace(folder / "captures", settings.traceback_frames, str(root))
 
     # --- the run -------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Spare automatic collections the heap that there is before the tests are imported."""
+        self._guarded(self.boundary.hide)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:

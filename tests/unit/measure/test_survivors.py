@@ -339,6 +339,62 @@ def test_stop_gives_the_collector_back_as_it_was(enabled: bool) -> None:
         gc.enable()
 
 
+@pytest.fixture(name="hidden")
+def _hidden() -> Iterator[Boundary]:
+    """A boundary before its first line, as while tests are collected."""
+    boundary = Boundary()
+    boundary.hide()
+    yield boundary
+    boundary.stop()
+
+
+def test_what_is_hidden_is_collected_when_asked_for(hidden: Boundary) -> None:
+    """Before the first line as well, code that collects the heap finds it whole, and the heap is
+    out of sight again afterwards."""
+    gc.disable()
+    try:
+        gone = weakref.ref(a_cycle())
+        hidden.stop()
+        hidden.hide()  # the garbage, too
+        kept = [Node() for _ in range(1000)]
+        frozen = gc.get_freeze_count()
+        gc.collect()
+    finally:
+        gc.enable()
+    assert gone() is None
+    assert gc.get_freeze_count() >= frozen + len(kept) // 2
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="no automatic collection is of everything")
+def test_what_an_automatic_collection_leaves_before_the_first_line_is_hidden(
+    hidden: Boundary,
+) -> None:
+    """The heap that grows meanwhile is gone over once."""
+    threshold, frozen = gc.get_threshold(), gc.get_freeze_count()
+    gc.set_threshold(10, 1, 1)
+    try:
+        kept = [Node() for _ in range(100_000)]
+    finally:
+        gc.set_threshold(*threshold)
+    assert gc.get_freeze_count() > frozen
+    hidden.start(collect=False)
+    assert nodes(hidden.survivors()) == []
+    assert len(kept) == 100_000
+
+
+def test_nobody_is_young_before_the_first_line(hidden: Boundary) -> None:
+    """What is alive when the first line is drawn is old, also where the heap was listed and
+    collected before."""
+    early = [Node() for _ in range(100)]
+    assert any(o is early[0] for o in gc.get_objects())
+    gc.collect()
+    hidden.start(collect=False)
+    late = Node()
+    assert seen(hidden) == [late]
+    assert not hidden.user_froze
+    assert not hidden.user_unfroze
+
+
 def test_stop_without_start_takes_nothing_away() -> None:
     """A boundary that never began has no callback to remove, and no heap to give back."""
     callbacks = list(gc.callbacks)
