@@ -22,6 +22,8 @@ from itertools import compress
 from re import finditer
 from types import ModuleType
 
+from pytest_leakcheck.measure.by_address import tracked_at
+
 # The tests under measurement may patch the `gc` module.
 _collect, _freeze, _unfreeze = gc.collect, gc.freeze, gc.unfreeze
 _get_objects, _get_referents, _get_stats = gc.get_objects, gc.get_referents, gc.get_stats
@@ -189,7 +191,7 @@ class Boundary:
         """What was born since the line was drawn and is alive. Collect first.
 
         The list holds live objects: drop it soon. O(survivors), or O(heap) where the test
-        collected or unfroze the heap itself.
+        unfroze the heap itself, or collected it with a thousand young objects or with threads.
         """
         # No comprehension here: its cells would be among what it looks at.
         young = _get_objects()
@@ -205,14 +207,20 @@ class Boundary:
         early = set(self._early[: self._early_count])
         self.user_froze = mark not in ids and mark not in early
         early -= ids
+        early.difference_update((id(young), id(ids), id(early)))
         if early:
-            _unfreeze()
+            young += self._find(early)
+        return young
+
+    def _find(self, ids: set[int]) -> list[object]:
+        """Those of these that are alive, in the open or not. O(ids), or O(heap) at worst."""
+        found = tracked_at(ids)
+        if found is None:
             # `draw` freezes again; nothing is judged between here and there. The whole heap is
             # listed before anything else is made: a new object may have the id of a dead one.
-            everything = _get_objects()
-            early.difference_update((id(young), id(ids), id(early)))
-            young.extend(_having(everything, early))
-        return young
+            _unfreeze()
+            found = _having(_get_objects(), ids)
+        return found
 
     def list_all(self, generation: int | None = None) -> list[object]:
         """``gc.get_objects``, for the code under test: what is frozen is listed too. O(heap).
@@ -341,8 +349,9 @@ def collected_so_far() -> int:
 
 
 def alive_among(ids: set[int]) -> list[object]:
-    """The tracked objects with these ids; thaw first. O(heap)."""
-    return _having(_get_objects(), ids)
+    """The tracked objects with these ids; thaw first. O(ids), or O(heap) at worst."""
+    found = tracked_at(ids)
+    return _having(_get_objects(), ids) if found is None else found
 
 
 def reach(roots: Iterable[object], young: dict[int, object]) -> set[int]:

@@ -42,9 +42,12 @@ def nodes(objects: list[object]) -> list[Node]:
     return [o for o in objects if type(o) is Node]
 
 
-@pytest.fixture(name="line")
-def _line() -> Iterator[Boundary]:
-    """A boundary that has begun; the collector is as before afterwards."""
+@pytest.fixture(name="line", params=["by address", "in a list"])
+def _line(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Boundary]:
+    """A boundary that has begun, with either way to find survivors again that a collection has
+    mixed with the old; the collector is as before afterwards."""
+    if request.param == "in a list":
+        monkeypatch.setattr(survivors, "tracked_at", lambda _: None)
     was_on = gc.isenabled()
     boundary = Boundary()
     boundary.start()
