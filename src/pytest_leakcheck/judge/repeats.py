@@ -56,6 +56,16 @@ class Repeats:
     """Objects that one run left and the next run neither replaced nor dropped."""
 
 
+def usual_amount(steady: Sequence[RepeatRecord], name: str) -> int | None:
+    """What a signal grew by on all repeats but one at most; ``None`` where they differ more.
+
+    A thread that ends late takes what it holds over to the next run.
+    """
+    amounts = [getattr(record.growth, name) for record in steady]
+    usual: int | None = statistics.mode(amounts) if amounts else None
+    return usual if amounts.count(usual) >= len(amounts) - 1 else None
+
+
 def grows_always(steady: Sequence[RepeatRecord], null: Growth, name: str, noise: float) -> bool:
     """Whether a signal grew beyond noise on every repeat."""
     floor = floor_of(null, name)

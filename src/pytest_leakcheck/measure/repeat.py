@@ -25,6 +25,7 @@ from pytest_leakcheck.judge.repeats import (
     grows_always,
     grows_never,
     still_undecided,
+    usual_amount,
 )
 from pytest_leakcheck.judge.statistics import median_growth
 from pytest_leakcheck.judge.suspects import function_of
@@ -279,15 +280,16 @@ class Repeater:
     def _likeness(self, name: str, found: Repeats) -> _Likeness | None:
         """What instances of one test function share that leave as many descriptors, threads and
         children open on each run; ``None`` where none stays."""
-        opened = {
-            signal: {getattr(record.growth, signal) for record in found.steady}
+        opened = [
+            (signal, usual_amount(found.steady, signal))
             for signal in ("fds", "threads", "children")
             if grows_always(found.steady, self.null, signal, 0.0)
-        }
-        if not opened or any(len(counts) > 1 for counts in opened.values()):
+        ]
+        amounts = tuple((signal, amount) for signal, amount in opened if amount is not None)
+        if not amounts or len(amounts) < len(opened):
             return None
         kinds = frozenset(found.steady[-1].types)
-        return function_of(name), tuple((s, *counts) for s, counts in opened.items()), kinds
+        return function_of(name), amounts, kinds
 
     def _with_holders(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Who holds what stays; growth by inexact signals gets a look at many runs first, since to

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pytest_leakcheck.journal import Run, Span
 from pytest_leakcheck.judge.lasting import repeat_slopes
-from pytest_leakcheck.judge.repeats import Repeats, grows_never, still_undecided
+from pytest_leakcheck.judge.repeats import Repeats, grows_never, still_undecided, usual_amount
 from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.judge.verdict import Judgement, judge_repeats
 from pytest_leakcheck.records import (
@@ -502,6 +502,22 @@ def test_repeats_go_on_while_a_signal_hesitates(
     runs = steady("steady", **series)
     assert grows_never(runs, Growth(), LIMITS) == never
     assert still_undecided(runs, Growth(), LIMITS) == undecided
+
+
+@pytest.mark.parametrize(
+    ("fds", "usual"),
+    [
+        ([4, 4, 4, 4, 4, 4], 4),
+        ([4, 4, 4, 4, 4, 5], 4),  # a thread that ended late
+        ([5, 4], 5),
+        ([3, 4, 4, 4, 4, 5], None),
+        ([4, 5, 4, 5, 4, 5], None),
+        ([], None),
+    ],
+)
+def test_the_usual_amount_is_that_of_all_repeats_but_one(fds: list[int], usual: int | None) -> None:
+    """Instances of a function are compared by it."""
+    assert usual_amount(steady(fds=fds), "fds") == usual
 
 
 def test_slopes_are_told_for_signals_seen_each_time() -> None:

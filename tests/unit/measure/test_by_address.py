@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,14 @@ from pytest_leakcheck.measure import by_address
 from pytest_leakcheck.measure.by_address import tracked_at
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc/self/mem")
+
+
+@pytest.fixture(name="alone", scope="module", autouse=True)
+def _alone() -> Iterator[None]:
+    """As in a process without other threads: a worker of pytest-xdist has one that waits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(by_address, "_current_frames", lambda: {0: None})
+        yield
 
 
 class Node:
@@ -109,13 +117,15 @@ def test_nothing_is_told_where_something_else_may_run_or_hides(
     """Another thread could free what has just been looked at; too many are found sooner in a list;
     a process may hide its memory."""
     node = Node()
-    go_on = threading.Event()
-    thread = threading.Thread(target=go_on.wait)
-    thread.start()
-    assert tracked_at({id(node)}) is None
-    go_on.set()
-    thread.join()
     assert tracked_at({id(node)}) == [node]
+    with monkeypatch.context() as patch:
+        patch.setattr(by_address, "_current_frames", sys._current_frames)
+        go_on = threading.Event()
+        thread = threading.Thread(target=go_on.wait)
+        thread.start()
+        assert tracked_at({id(node)}) is None
+        go_on.set()
+        thread.join()
     assert tracked_at(set(range(16, 16 * 2000, 16))) is None
 
     def refuse(*_: object) -> int:

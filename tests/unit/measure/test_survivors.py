@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_leakcheck.measure import survivors
+from pytest_leakcheck.measure import by_address, survivors
 from pytest_leakcheck.measure.survivors import (
     Boundary,
     collected_so_far,
@@ -48,6 +48,9 @@ def _line(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     mixed with the old; the collector is as before afterwards."""
     if request.param == "in a list":
         monkeypatch.setattr(survivors, "tracked_at", lambda _: None)
+    else:
+        # A worker of pytest-xdist has another thread, that waits.
+        monkeypatch.setattr(by_address, "_current_frames", lambda: {0: None})
     was_on = gc.isenabled()
     boundary = Boundary()
     boundary.start()
