@@ -64,12 +64,14 @@ def tracked_at(ids: set[int]) -> list[object] | None:
         _close(memory)
 
 
-def _tracked_at(memory: int, ids: set[int]) -> list[object]:
-    # What is made here may get the address of an object that is gone. At a look, only two arrays
-    # are tracked objects of ours: no tuple outlives its line, and the iterator of a range is not
-    # tracked.
-    addresses, found = array("Q", ids), array("Q")
+def _tracked_at(memory: int, ids: set[int]) -> list[object] | None:
+    # What is made here may get the address of an object that is gone. At a look, these two are the
+    # only tracked objects of ours: no tuple outlives its line, a range's iterator is not tracked.
+    addresses = array("Q", ids)
+    found: list[int] = []
     one, other = id(addresses), id(found)
+    if not _stands_in_a_list(memory, other - _HEAD):
+        return None  # another Python, or the memory is not what it says
     for at in range(len(addresses)):
         address = addresses[at]
         if address not in (one, other) and _stands_in_a_list(memory, address - _HEAD):

@@ -131,5 +131,9 @@ def test_nothing_is_told_where_something_else_may_run_or_hides(
     def refuse(*_: object) -> int:
         raise PermissionError
 
-    monkeypatch.setattr(by_address, "_open", refuse)
+    with monkeypatch.context() as patch:
+        patch.setattr(by_address, "_open", refuse)
+        assert tracked_at({id(node)}) is None
+    # Where the memory could be read and said nothing, everything would seem gone.
+    monkeypatch.setattr(by_address, "_pread", lambda *_: bytes(8))
     assert tracked_at({id(node)}) is None
