@@ -32,7 +32,9 @@ PARTS = {
 _HEAD = """# What it costs
 
 Made by `nox -s bench`. Every ratio was measured within one run, its rounds interleaved with those
-of plain pytest. Numbers are medians, with the lowest and the highest round in brackets.
+of plain pytest. Numbers are medians, with the lowest and the highest round in brackets. Of several
+rounds, the lowest is also set against plain pytest's lowest: what else a machine does only adds to
+a round.
 """
 
 
@@ -54,13 +56,25 @@ def with_spread(value: float | None, low: float | None, high: float | None) -> s
 
 def table(rows: list[Row]) -> str:
     """A Markdown table."""
-    lines = ["| what | way | cost | ratio to plain | note |", "|---|---|---:|---:|---|"]
+    lines = [
+        "| what | way | cost | ratio to plain | lowest to lowest | note |",
+        "|---|---|---:|---:|---:|---|",
+    ]
+    plain = {row.subject: row.low for row in rows if row.way == overhead.PLAIN.name}
     for row in rows:
         cost = f"{with_spread(row.value, row.low, row.high)} {row.unit}"
         ratio = "" if row.ratio is None else with_spread(row.ratio, row.ratio_low, row.ratio_high)
+        best = lowest_ratio(row, plain.get(row.subject)) if ratio else None
+        lowest = "" if best is None else number(best)
         note = row.note.replace("|", "/").replace("\n", " ")
-        lines.append(f"| {row.subject} | {row.way} | {cost} | {ratio} | {note} |")
+        lines.append(f"| {row.subject} | {row.way} | {cost} | {ratio} | {lowest} | {note} |")
     return "\n".join(lines)
+
+
+def lowest_ratio(row: Row, plain: float | None) -> float | None:
+    """A row's lowest round over the lowest of plain pytest; ``None`` where it had one round."""
+    several = row.low is not None and row.low != row.high
+    return row.low / plain if several and row.low is not None and plain else None
 
 
 def document(folder: Path = RESULTS, plots: Path | None = None) -> str:

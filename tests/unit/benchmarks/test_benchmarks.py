@@ -51,6 +51,20 @@ def test_a_ratio_is_the_median_of_the_rounds_own(modules: dict[str, Any]) -> Non
     assert (row.low, row.high) == (1.1, 11.0)
 
 
+def test_the_lowest_rounds_are_set_against_each_other(modules: dict[str, Any]) -> None:
+    """Of rows with a ratio and several rounds, against plain pytest on the same suite."""
+    row_of, plain = modules["timing"].row_of, modules["overhead"].PLAIN.name
+    other = row_of("t", plain, [4.0, 5.0], "s")
+    rows = [
+        row_of("s", plain, [2.0, 3.0], "s"),
+        row_of("s", "ours", [2.5, 2.2], "s", [2.0, 3.0]),
+        row_of("s", "rival", [8.0], "s", [2.0]),
+        other,
+    ]
+    lines = modules["bench"].table(rows).splitlines()[2:]
+    assert [line.split(" | ")[4].strip() for line in lines] == ["", "1.1", "", ""]
+
+
 @pytest.mark.parametrize(
     ("stored", "fresh", "finding"),
     [
@@ -92,7 +106,7 @@ def test_stored_results_are_read_back(modules: dict[str, Any], tmp_path: Path) -
     assert timing.load(tmp_path / "overhead.json")[1] == rows
     text = modules["bench"].document(tmp_path)
     assert "`the command`: a machine" in text
-    assert "| a suite | sweep | 2 (1.5 to 2.5) CPU s | 1.25 (1 to 1.5) | a/b |" in text
+    assert "| a suite | sweep | 2 (1.5 to 2.5) CPU s | 1.25 (1 to 1.5) |  | a/b |" in text
 
 
 @pytest.mark.parametrize(
