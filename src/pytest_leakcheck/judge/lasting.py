@@ -202,5 +202,8 @@ def _comes_back(
     floor = floor_of(repeats.null, seen)
     steady = without_imports(repeats.steady)
     mean = statistics.fmean((getattr(r.growth, seen) or 0) - floor for r in steady)
+    if name == "survivors":
+        # Each run that grew kept an object at least.
+        mean = max(mean, share)
     # As in `adds_up`: what the runs together show has to be more than noise.
     return lasts > max(noise, limits.net_share * mean)

@@ -1010,6 +1010,24 @@ def test_a_longer_stretch_says_that_growth_on_some_repeats_has_ended() -> None:
         assert judge_repeats(replace(found, windows=[]), LIMITS).verdict == "unconfirmed"
 
 
+def test_objects_that_a_thread_has_not_let_go_yet_do_not_add_up() -> None:
+    """The readings of an innocent: when a run is looked at, a worker thread most often still holds
+    what it worked on; over a hundred runs that is the last one's."""
+    held = [28 if run % 12 else 0 for run in range(24)]
+    found = Repeats(
+        steady(survivors=held, blocks=[8] * 24),
+        net=Growth(blocks=15, survivors=29, heap_bytes=0),
+        net_runs=60,
+        windows=[repeat("long", 100, blocks=16, survivors=29, heap_bytes=-4053)] * 4,
+        **{**_BESIDE, "null_net": Growth(blocks=0, heap_bytes=0)},
+    )
+    told = judge_repeats(found, LIMITS)
+    assert (told.verdict, told.reason) == (
+        "settles",
+        "what grew on some of 24 repeats does not add up over 400 further runs",
+    )
+
+
 def test_a_cache_that_gains_on_most_runs_is_as_innocent_as_on_all() -> None:
     """A port's number came back once, so one repeat of twelve added no entry."""
     gains = [*[1] * 5, 0, *[1] * 6]
