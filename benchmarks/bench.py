@@ -64,7 +64,7 @@ def table(rows: list[Row]) -> str:
     for row in rows:
         cost = f"{with_spread(row.value, row.low, row.high)} {row.unit}"
         ratio = "" if row.ratio is None else with_spread(row.ratio, row.ratio_low, row.ratio_high)
-        best = lowest_ratio(row, plain.get(row.subject)) if ratio else None
+        best = lowest_ratio(row, plain.get(row.subject))
         lowest = "" if best is None else number(best)
         note = row.note.replace("|", "/").replace("\n", " ")
         lines.append(f"| {row.subject} | {row.way} | {cost} | {ratio} | {lowest} | {note} |")
@@ -72,9 +72,11 @@ def table(rows: list[Row]) -> str:
 
 
 def lowest_ratio(row: Row, plain: float | None) -> float | None:
-    """A row's lowest round over the lowest of plain pytest; ``None`` where it had one round."""
-    several = row.low is not None and row.low != row.high
-    return row.low / plain if several and row.low is not None and plain else None
+    """A row's lowest round over the lowest of plain pytest; ``None`` where it has no ratio or had
+    one round."""
+    if row.ratio is None or row.low is None or row.low == row.high or not plain:
+        return None
+    return row.low / plain
 
 
 def document(folder: Path = RESULTS, plots: Path | None = None) -> str:

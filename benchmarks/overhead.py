@@ -160,6 +160,10 @@ def _click(base: Path) -> Path | None:
     return next(path for path in target.iterdir() if path.is_dir())
 
 
+#: How pytest ends where the run took place: tests may fail, in all ways.
+_TOOK_PLACE = (0, 1)
+
+
 def run_way(suite: Suite, way: Way, objects: int) -> Cost:
     """One run of a suite in one way."""
     extra = {**suite.environment, "BENCH_OBJECTS": str(objects), "BENCH_WAY": way.chosen}
@@ -181,7 +185,7 @@ def compare_suite(
     for number in range(rounds):
         for way in (PLAIN, OURS, *(() if number else rivals)):
             cost = run_way(suite, way, objects)
-            if cost.status in (0, 1):  # tests may fail, all ways; the run has to take place
+            if cost.status in _TOOK_PLACE:
                 cpu[way.name].append(cost.cpu_s)
                 last[way.name] = _outcome(cost)
             else:
@@ -222,7 +226,7 @@ def cost_per_test(base: Path, way: Way, objects: int) -> tuple[float, str]:
     suite = Suite("", folder) if folder.exists() else trivial(base, way.tests)
     cost = run_way(suite, way, objects)
     told = re.search(r"^one test: ([\d.]+) ms", cost.out, re.MULTILINE)
-    if cost.status not in (0, 1) or told is None:
+    if cost.status not in _TOOK_PLACE or told is None:
         raise RuntimeError(cost.out.strip().splitlines()[-1][:120])
     return float(told[1]), _outcome(cost) if cost.status else ""
 

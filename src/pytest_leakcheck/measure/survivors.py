@@ -209,18 +209,8 @@ class Boundary:
         early -= ids
         early.difference_update((id(young), id(ids), id(early)))
         if early:
-            young += self._find(early)
+            young += alive_among(early)
         return young
-
-    def _find(self, ids: set[int]) -> list[object]:
-        """Those of these that are alive, in the open or not. O(ids), or O(heap) at worst."""
-        found = tracked_at(ids)
-        if found is None:
-            # `draw` freezes again; nothing is judged between here and there. The whole heap is
-            # listed before anything else is made: a new object may have the id of a dead one.
-            _unfreeze()
-            found = _having(_get_objects(), ids)
-        return found
 
     def list_all(self, generation: int | None = None) -> list[object]:
         """``gc.get_objects``, for the code under test: what is frozen is listed too. O(heap).
@@ -349,9 +339,17 @@ def collected_so_far() -> int:
 
 
 def alive_among(ids: set[int]) -> list[object]:
-    """The tracked objects with these ids; thaw first. O(ids), or O(heap) at worst."""
+    """The tracked objects with these ids, frozen or not. O(ids).
+
+    O(heap) where they have to be looked for in a list of all objects; then the heap is in the open
+    until the next :meth:`Boundary.draw`.
+    """
     found = tracked_at(ids)
-    return _having(_get_objects(), ids) if found is None else found
+    if found is None:
+        # Listed before anything else is made: a new object may have the id of a dead one.
+        _unfreeze()
+        found = _having(_get_objects(), ids)
+    return found
 
 
 def reach(roots: Iterable[object], young: dict[int, object]) -> set[int]:

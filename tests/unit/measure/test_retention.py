@@ -101,7 +101,7 @@ class TestInstance:
 def test_what_a_wider_fixture_made_is_its_own(
     line: Boundary, request: pytest.FixtureRequest
 ) -> None:
-    """Division by identity from the fixture's set-up."""
+    """Known by identity from the fixture's set-up."""
     KEPT.append(Mine())
     assert charged(line, request.node, {id(KEPT[0])}) == (set(), 1)
 
