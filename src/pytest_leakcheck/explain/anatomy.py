@@ -132,6 +132,14 @@ def referents(o: Live) -> list[Live]:
     return [module_dict(o)] if is_module(o) else _get_referents(o)
 
 
+def all_referents(objects: list[Live]) -> list[Live]:
+    """What all of these refer to, as :func:`referents` says, one after the other."""
+    kinds = dict(zip(map(id, map(type, objects)), map(type, objects), strict=True))
+    if any(issubclass(cls, types.ModuleType) for cls in kinds.values()):
+        return _get_referents(*((module_dict(o),) if is_module(o) else o for o in objects))
+    return _get_referents(*objects)
+
+
 def module_dict(module: types.ModuleType) -> dict[str, Any]:
     """A module's namespace, past a module subclass's ``__getattribute__``. O(1)."""
     found = _raw_dict_of_module(module)

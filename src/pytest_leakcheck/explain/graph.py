@@ -9,10 +9,20 @@ from __future__ import annotations
 
 import types
 from gc import get_referrers as _get_referrers
+from gc import is_tracked as _is_tracked
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from . import describe, frames, inline, roots
-from .anatomy import Live, Sizes, class_name, is_extension_type, package_of, referents, type_name
+from .anatomy import (
+    Live,
+    Sizes,
+    all_referents,
+    class_name,
+    is_extension_type,
+    package_of,
+    referents,
+    type_name,
+)
 from .chains import name_chain
 from .status import Status
 from .subgraph import Subgraph, survey
@@ -84,6 +94,10 @@ class ObjectGraph(Protocol):
 
     def referents(self, node: Node) -> list[Node]:
         """The nodes that this one refers to."""
+
+    def all_referents(self, nodes: list[Node]) -> tuple[list[int], list[Node]]:
+        """The keys of the nodes that these refer to, and the nodes, one after the other; without
+        some that lead nowhere."""
 
     def referrers(self, nodes: list[Node]) -> list[tuple[Node, list[int]]]:
         """Each node that refers to some of these, with the positions of those."""
@@ -176,6 +190,12 @@ class LiveGraph:
     def referents(self, node: Live) -> list[Live]:
         """O(references of the node)."""
         return referents(node)
+
+    def all_referents(self, nodes: list[Live]) -> tuple[list[int], list[Live]]:
+        """Those that the collector tracks: no others lead anywhere. O(references of the nodes), a
+        fraction of what asking one by one costs."""
+        found = list(filter(_is_tracked, all_referents(nodes)))
+        return list(map(id, found)), found
 
     def referrers(self, nodes: list[Live]) -> list[tuple[Live, list[int]]]:
         """O(heap) for each node: 84 ms for one node, 736 ms for 500 on a million objects."""

@@ -7,7 +7,8 @@ walk fans out or takes too long, one walk forwards from the modules finds the re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator
 from heapq import heappop, heappush
 from time import perf_counter as _perf_counter
 
@@ -28,6 +29,8 @@ _BRANCHES = 8
 _END_TOLL = 500
 #: The walk forwards may outlast the budget by this: a late name is better than none.
 _GRACE_S = 5.0
+#: So many nodes are asked together on the walk forwards.
+_BATCH = 512
 
 NOT_FOUND = Root("(not found in the time allowed)", "unknown", rank=99)
 
@@ -176,37 +179,24 @@ class _Search:
     # --- the walk forwards
 
     def _walk_forwards(self, clock: Clock, deadline: float) -> None:
-        """From the modules down to the open heads: O(heap) once, 1 to 3 s per million objects."""
+        """From the modules down to the open heads: O(heap) once, 0.3 s per million objects."""
         wanted = {
             self.graph.key(self.nodes[p])
             for number, starts in enumerate(self.starts)
             if self._open_heads() >> number & 1
             for p in starts
         }
-        walked: list[Node] = list(self.graph.entries())
-        parents = [-1] * len(walked)
-        seen = {self.graph.key(node) for node in walked}
-        ignore = self.ignore | {id(walked), id(parents), id(seen)}
-        at = 0
-        while at < len(walked) and wanted:
-            if at % 10_000 == 0 and clock() > deadline + _GRACE_S:
-                break
-            for node in self.graph.referents(walked[at]):
-                key = self.graph.key(node)
-                if key in wanted:
-                    self._adopt(walked, parents, at, key)
-                    wanted.discard(key)
-                elif key not in seen and key not in ignore:
-                    seen.add(key)
-                    walked.append(node)
-                    parents.append(at)
-            at += 1
+        walk = _Walk(self.graph, self.ignore | wanted)
+        while wanted and walk.goes_on() and clock() <= deadline + _GRACE_S:
+            for key in walk.step(wanted):
+                self._adopt(walk.way_to(key), key)
+                wanted.discard(key)
 
-    def _adopt(self, walked: list[Node], parents: list[int], at: int, key: int) -> None:
-        """Enters a forward chain into the discovered graph."""
+    def _adopt(self, way: Iterable[Node], key: int) -> None:
+        """Enters a forward chain, from what refers to the head upwards, into the discovered
+        graph."""
         below = self.index[key]
-        while at != -1:
-            node = walked[at]
+        for node in way:
             position = self.index.get(self.graph.key(node))
             if position is None:
                 toll = max(self.graph.toll(node), 0)
@@ -217,7 +207,7 @@ class _Search:
                 self.roots[position] = root
                 self.found |= self.heads_below[position]
                 return
-            below, at = position, parents[at]
+            below = position
 
     # --- the best path
 
@@ -255,13 +245,34 @@ class _Search:
         for start in starts:
             if start in self.roots:
                 chains.append((self.toll[start], [start]))
-            for holder in self.up[start][: _BRANCHES * 4]:
+            for holder in self._some_holders(start):
                 if holder not in members:
                     chains += [
                         (tolls, [*chain, start]) for tolls, chain in self._climb(holder, members)
                     ]
         chains.sort(key=lambda chain: (chain[0], len(chain[1])))
         return chains[: _BRANCHES * 4]
+
+    def _some_holders(self, position: int) -> list[int]:
+        """A node's direct holders; of very many some from which a root is reached."""
+        holders = self.up[position]
+        if len(holders) > _BRANCHES * 4:
+            rooted = self._rooted()
+            holders = [holder for holder in holders if holder in rooted]
+        return holders[: _BRANCHES * 4]
+
+    def _rooted(self) -> set[int]:
+        """The positions below a root, and the roots. O(references found so far)."""
+        below: list[list[int]] = [[] for _ in self.up]
+        for position, above in enumerate(self.up):
+            for holder in above:
+                below[holder].append(position)
+        rooted, work = set(self.roots), list(self.roots)
+        while work:
+            fresh = [p for p in below[work.pop()] if p not in rooted]
+            rooted.update(fresh)
+            work += fresh
+        return rooted
 
     def _climb(self, start: int, barred: set[int]) -> list[tuple[int, list[int]]]:
         """Dijkstra upwards over the discovered graph to the nearest few roots.
@@ -301,3 +312,57 @@ class _Search:
         if root is not None:
             return root.rank, root.name
         return 9, self.graph.type_name(self.nodes[position])
+
+
+class _Walk:
+    """A walk forwards, breadth first, a batch of nodes at a time: what a batch refers to is asked
+    for at once, and which of its nodes refers to what only on the way to a head."""
+
+    def __init__(self, graph: ObjectGraph, barred: Iterable[int]) -> None:
+        self._graph = graph
+        self._nodes: list[Node] = list(graph.entries())
+        self._entries = len(self._nodes)
+        self._begins = [0]
+        """The position at which each batch begins, and behind them that of the next …"""
+        self._finds = [self._entries]
+        """… and the same of what each one found."""
+        self._seen = {graph.key(node) for node in self._nodes}
+        self._seen.update(barred, map(id, (self._nodes, self._begins, self._finds, self._seen)))
+
+    def goes_on(self) -> bool:
+        """Whether a node is left to ask."""
+        return self._begins[-1] < len(self._nodes)
+
+    def step(self, wanted: set[int]) -> list[int]:
+        """Ask the next batch; returns the wanted keys that it refers to. O(its references)."""
+        begin = self._begins[-1]
+        batch = self._nodes[begin : begin + _BATCH]
+        keys, found = self._graph.all_referents(batch)
+        unseen = set(keys).difference(self._seen)
+        self._seen |= unseen
+        fresh = {key: node for key, node in zip(keys, found, strict=True) if key in unseen}
+        self._nodes += fresh.values()
+        self._begins.append(begin + len(batch))
+        self._finds.append(len(self._nodes))
+        return [] if wanted.isdisjoint(keys) else list(wanted.intersection(keys))
+
+    def way_to(self, key: int) -> Iterator[Node]:
+        """From what refers to a key that the last step found up to an entry. O(batch) each."""
+        number = len(self._begins) - 2
+        while True:
+            at = self._holder(key, *self._begins[number : number + 2])
+            yield self._nodes[at]
+            if at < self._entries:
+                return
+            key = self._graph.key(self._nodes[at])
+            number = bisect_right(self._finds, at) - 1
+
+    def _holder(self, key: int, begin: int, end: int) -> int:
+        """The position of the first node of a batch that refers to the key."""
+        while end - begin > 1:
+            middle = (begin + end) // 2
+            if key in self._graph.all_referents(self._nodes[begin:middle])[0]:
+                end = middle
+            else:
+                begin = middle
+        return begin

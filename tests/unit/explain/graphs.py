@@ -109,6 +109,10 @@ class Graph:
     def referents(self, node: Thing) -> list[Thing]:
         return [target for *_, target in node.held]
 
+    def all_referents(self, nodes: list[Thing]) -> tuple[list[int], list[Thing]]:
+        found = [target for node in nodes for target in self.referents(node)]
+        return [self.key(target) for target in found], found
+
     def referrers(self, nodes: list[Thing]) -> list[tuple[Thing, list[int]]]:
         self.asked.append([node.name for node in nodes])
         found = []

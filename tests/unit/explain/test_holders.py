@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from graphs import NEVER, Graph, graph, loose, root
 
+from pytest_leakcheck.explain import holders
 from pytest_leakcheck.explain.graph import ObjectGraph
 from pytest_leakcheck.explain.holders import find_holder, find_holders
 from pytest_leakcheck.explain.paths import Path, holder_line
@@ -141,6 +142,36 @@ def test_a_forward_walk_finds_a_head_that_is_itself_among_the_ignored() -> None:
     g = graph(*wide)
     path = find_holders(g, [[g["Session"]]], [id(g["Session"])], width=3)[0]
     assert line(path) == "app.hub[*].x"
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 512])
+def test_a_forward_walk_finds_its_way_back_through_the_batches(
+    batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holders, "_BATCH", batch)
+    wide = [root("app").attr("hub").key(n).attr("x").holds("Session") for n in range(5)]
+    others = [root(f"other{n}").key(1).key(n).attr("y").holds(f"thing {n}") for n in range(7)]
+    deep = root("rows").attr("first")
+    for n in range(20):
+        deep = deep.key(n)
+    g = graph(*others[:4], *wide, deep.holds("Row"), *others[4:])
+    paths = find_holders(g, [[g["Session"]], [g["Row"]]], (), width=3)
+    assert [line(path) for path in paths] == ["app.hub[*].x", "rows.first" + "[*]" * 20]
+
+
+@pytest.mark.parametrize("width", [40, 400])
+@pytest.mark.parametrize("way", [(), ("pool",)])
+def test_of_many_holders_one_that_leads_to_a_root_is_named(
+    width: int, way: tuple[str, ...]
+) -> None:
+    """Only some of them are climbed from; the others here are held by nothing that is seen."""
+    lost = [loose(f"Reader {n}").attr("of").holds("Session") for n in range(50)]
+    app = root("app")
+    for name in (*way, "hub"):
+        app = app.attr(name)
+    g = graph(*lost, app.holds("Session"))
+    path = find_holders(g, [[g["Session"]]], (), width=width)[0]
+    assert line(path) == ".".join(("app", *way, "hub"))
 
 
 def test_time_that_is_up_ends_in_a_forward_walk() -> None:
