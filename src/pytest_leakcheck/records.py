@@ -316,6 +316,8 @@ class Cause(Part, frozen=True, gc=True):
     bounded: bool = False
     """What holds it has a limit (an ``lru_cache`` with a ``maxsize``, a ``deque`` with a
     ``maxlen``, the cache of ``re``): it grows until it is full, and no further."""
+    endless: bool = False
+    """Known to grow on each time: nothing drops what holds it gathers (catalogue)."""
     limit: int = 0
     """So many items, at most, are kept there by what its owner states (an attribute such as
     ``maxsize``); 0 where nothing is stated."""

@@ -114,6 +114,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     net_repeats: int = 6
     """Repeats between two collections of the whole heap, of a suspect that grows by inexact signals
     only …"""
+    net_sure_repeats: int = 3
+    """… and of one whose descriptors, threads or children grow: they only say what else stays …"""
     net_quick_repeats: int = 60
     """… and of a quick one …"""
     net_s: float = 0.25
@@ -135,7 +137,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     release_repeats: int = 2
     """Repeats in which every fixture but the session's ends, of a suspect that grows."""
     traced_repeats: int = 2
-    """Traces by tracemalloc of a suspect that grows …"""
+    """Traces by tracemalloc of a suspect that grows; one, where it is known who holds what does …
+    """
     traced_quick_runs: int = 6
     """… each of so many runs where it is quick, of one where it is not …"""
     traced_s: float = 1.5

@@ -59,6 +59,16 @@ def test_the_confirming_process_knows_what_the_user_knows(suite: Path) -> None:
     assert run.info.settings["catalogue"] == ["known.toml", str(Path("more", "known.toml"))]
 
 
+@pytest.mark.parametrize("endless", [False, True])
+def test_what_is_known_to_go_on_is_not_run_on(suite: Path, endless: bool) -> None:
+    (suite / "known.toml").write_text(OWN + f"endless = {str(endless).lower()}\n")
+    result = suites.pytest_in(suite, "--leakcheck", "--leakcheck-label=run")
+    run = journal.load_run(suite / ".leakcheck" / "run")
+    phases = {record.phase for records in run.repeats.values() for record in records}
+    assert ("long" in phases) is not endless
+    assert {test.verdict for test in result.verdicts().values()} == {"leak"}
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -71,6 +81,7 @@ def test_the_confirming_process_knows_what_the_user_knows(suite: Path) -> None:
         (OWN.replace("holder =", "kind = []\n#"), "cause 1 (shop-carts) fits every leak"),
         (OWN + 'version = "~=1"\npackage = "shop"\n', "'~=1', which is no range like >=1.5,<2"),
         (OWN + 'version = ">=1"\n', "has only one of package and version"),
+        (OWN + "bounded = true\nendless = true\n", "is both bounded and endless"),
     ],
 )
 def test_a_damaged_file_is_one_sentence(suite: Path, content: str | None, told: str) -> None:

@@ -46,6 +46,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     link: str = ""
     bounded: bool = False
     """Whether it grows up to a limit and no further."""
+    endless: bool = False
+    """Whether it grows on each time: nothing drops what it holds."""
 
 
 class Sighting(NamedTuple):
@@ -165,6 +167,8 @@ def _mistake(entry: Known) -> str:
         return "fits every leak: give it a holder, head, through or state"
     if not all(_RANGE.fullmatch(part.strip()) for part in entry.version.split(",") if part):
         return f"has the version {entry.version!r}, which is no range like >=1.5,<2"
+    if entry.bounded and entry.endless:
+        return "is both bounded and endless"
     if bool(entry.version) != bool(entry.package):
         return "has only one of package and version"
     return ""

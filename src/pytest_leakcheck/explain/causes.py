@@ -35,6 +35,7 @@ _SAMPLED = 24
 #: Starting points of one head: members of a large cycle that are held from outside.
 _STARTS = 8
 _PATCH = "mock-patch-not-stopped"
+_PATCHER = "unittest.mock._patch"
 
 
 def explain_survivors(
@@ -242,6 +243,7 @@ class _Explanation:
             remedy=known.remedy if known else "",
             link=known.link if known else "",
             bounded=(known is not None and known.bounded) or bound.certain or one_value,
+            endless=known is not None and known.endless,
             limit=bound.stated,
             dead=is_dead_reference(node),
             weak=is_keyed_weakly(chain) or refers_weakly(members),
@@ -287,7 +289,7 @@ def beyond_namespace(graph: LiveGraph, path: Path, owned: Collection[int]) -> Pa
 
 def link_patches(causes: list[Cause]) -> list[Cause]:
     """The mock that a patch left in its place has the same cause as the patch."""
-    patches = {c.label: c for c in causes if c.known == _PATCH}
+    patches = {c.label: c for c in causes if c.known == _PATCH and c.head == _PATCHER}
     return [
         msgspec.structs.replace(c, known=p.known, what=p.what, remedy=p.remedy, link=p.link)
         if c.known is None and c.head.startswith("unittest.mock.") and (p := patches.get(c.holder))

@@ -35,6 +35,13 @@ def made_up_of(prints: Sequence[str], groups: Iterable[Sequence[str]]) -> bool:
     return bool(mine) and mine == set().union(*(set(g) for g in groups if mine.issuperset(g)))
 
 
+def goes_on(causes: Sequence[Cause], endured: Sequence[Sequence[str]]) -> bool:
+    """Whether it is known of all these causes that their growth does not end: by nature, or since
+    it went on over many runs of another test."""
+    endless = [[cause.fingerprint] for cause in causes if cause.endless]
+    return made_up_of(fingerprints(causes), [*endured, *endless])
+
+
 def looked_into(run: Run, tests: Iterable[TestVerdict]) -> LookedInto:
     """What the repeated tests of a run that leak, or would but for a wider fixture, have told."""
     found = LookedInto()

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.judge.endurance import further_windows, long_time, window_runs
-from pytest_leakcheck.judge.known import LookedInto, fingerprints, made_up_of
+from pytest_leakcheck.judge.known import LookedInto, fingerprints, goes_on, made_up_of
 from pytest_leakcheck.judge.lasting import comes_and_goes, few_blocks_add_up, maps_more
 from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.repeats import (
@@ -247,8 +247,8 @@ class Repeater:
         if not alike and not other:
             found = self._with_containers(item, found, nextitem)
         # What a cause is excused or doubted for has to be seen of each test anew.
-        endured = made_up_of(fingerprints(found.causes), self._known.endured)
-        if not wide and (_is_doubtful(found) or not endured):
+        known = goes_on(found.causes, self._known.endured)
+        if not wide and (_is_doubtful(found) or not known):
             found = replace(found, windows=self._endure(item, name, found, nextitem))
         if self._is_cleared(found):
             self._write_causes(name, found.causes)
@@ -354,7 +354,9 @@ class Repeater:
         """
         settings = self._settings
         runs = window_runs(found.steady, settings) * settings.long_windows
-        runs = max(settings.net_repeats, min(settings.net_quick_repeats, runs))
+        sure = self._grows_resources(found)
+        least = settings.net_sure_repeats if sure else settings.net_repeats
+        runs = max(least, min(settings.net_quick_repeats, runs))
         first = settings.thresholds.adding_runs
         duration = statistics.median(record.duration_s for record in found.steady)
         stages = [first, runs] if first < runs and runs * duration > settings.net_s else [runs]
@@ -415,8 +417,9 @@ class Repeater:
         seconds = settings.traced_held_s if found.causes else settings.traced_s
         few = not found.causes and few_blocks_add_up(found, settings.thresholds)
         least = settings.thresholds.traced_runs_tell if few else 2
+        sure = found.causes and grows_exactly(found.steady, self.null)
         traced: list[RepeatRecord] = []
-        for _ in range(settings.traced_repeats):
+        for _ in range(1 if sure else settings.traced_repeats):
             seen = self._evidence.traced(
                 item, name, "traced", runs, nextitem, least=least, seconds=seconds
             )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_leakcheck.explain.catalogue import entries, fits, in_range, match
+from pytest_leakcheck.explain.catalogue import Sighting, entries, fits, in_range, match
 
 REGISTRY = "chromadb.api.shared_system_client.SharedSystemClient._identifier_to_system[*]"
 MISSPELT = "chromadb.api.client.SharedSystemClient._identifer_to_system[*]"
@@ -70,6 +70,27 @@ def test_chromadbs_remedy_depends_on_the_version(version: str | None, remedy: st
 def test_known_causes(holder: str, head: str, known: str | None) -> None:
     found = match(holder, head, "held", {})
     assert (found.id if found else None) == known
+
+
+CALLS = "app.clock._mock_children[*]._mock_mock_calls[*]"
+
+
+@pytest.mark.parametrize(
+    ("holder", "through", "endless"),
+    [
+        (CALLS, ["module", "unittest.mock.MagicMock", "unittest.mock._Call"], True),
+        (CALLS, ["module", "app.Recorder"], False),
+        ("app.clock._mock_call_args", ["unittest.mock.MagicMock"], False),
+        ("unittest.mock._patch._active_patches[*]", [], True),
+        ("unittest.mock._patch._active_patches[*].temp_original", [], True),
+        ("cache of typing.Generic.__class_getitem__[*]", [], False),
+    ],
+)
+def test_what_grows_on_by_nature(holder: str, through: list[str], endless: bool) -> None:
+    """Lists of a mock that nothing empties; not the last call, which the next one replaces."""
+    found = match(holder, "app.Thing", "held", {}, Sighting(through=through))
+    assert found is not None
+    assert found.endless is endless
 
 
 def test_every_entry_says_what_and_what_to_do_in_whole_sentences() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.known import LookedInto, fingerprints, looked_into, made_up_of
+from pytest_leakcheck.judge.known import LookedInto, fingerprints, goes_on, looked_into, made_up_of
 from pytest_leakcheck.records import (
     Cause,
     CauseRecord,
@@ -55,9 +55,28 @@ def test_more_groups_never_make_less_known(
     assert made_up_of(prints, [*groups, prints]) is bool(prints)
 
 
-def cause(print_: str) -> Cause:
+def cause(print_: str, *, endless: bool = False) -> Cause:
     """A cause with a name of its own."""
-    return Cause(fingerprint=print_, kind="held", head="app.Thing", holder=f"app.{print_}")
+    holder = f"app.{print_}"
+    return Cause(fingerprint=print_, kind="held", head="app.Thing", holder=holder, endless=endless)
+
+
+@pytest.mark.parametrize(
+    ("causes", "endured", "known"),
+    [
+        ([cause("a", endless=True)], [], True),
+        ([cause("a", endless=True), cause("b")], [], False),
+        ([cause("a", endless=True), cause("b")], [["b"]], True),
+        ([cause("a", endless=True), cause("b")], [["a", "b"]], True),
+        ([cause("a", endless=True), cause("b")], [["b", "c"]], False),
+        ([cause("a")], [["a"]], True),
+        ([], [["a"]], False),
+    ],
+)
+def test_growth_goes_on_by_nature_or_where_it_was_seen_to(
+    causes: list[Cause], endured: list[list[str]], known: bool
+) -> None:
+    assert goes_on(causes, endured) is known
 
 
 def verdict(nodeid: str, name: Any, basis: Any = "repeated") -> TestVerdict:
