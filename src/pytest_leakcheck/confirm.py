@@ -23,7 +23,6 @@ import pytest
 
 from pytest_leakcheck.arguments import confirming_arguments
 from pytest_leakcheck.journal import Journal, load_run
-from pytest_leakcheck.judge.known import LookedInto, looked_into
 from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.judge.suspects import (
     Suspect,
@@ -35,7 +34,7 @@ from pytest_leakcheck.judge.suspects import (
     screening_time,
     split_by_function,
 )
-from pytest_leakcheck.plan import Plan, Task, is_claimed, worker_environment
+from pytest_leakcheck.plan import Plan, Task, in_portions, owner, worker_environment
 from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord, TestRecord, TestVerdict
 from pytest_leakcheck.report.text import plural
 from pytest_leakcheck.settings import Settings
@@ -72,7 +71,7 @@ class Confirmation:
         self._workers = _workers_of(config)
         self._deadline = time.monotonic() + settings.confirm_budget_s
         self._line = ProgressLine(config)
-        self._known = LookedInto()
+        self._looked_into = folder / "looked-into.jsonl"
 
     def run(self) -> None:
         """Repeat the witnesses of every signature; where they disagree, witnesses of each test
@@ -88,6 +87,22 @@ class Confirmation:
         if not (witnesses or fixtures or choose_screened(run.tests, suspects, self._settings)):
             return
         self._journal = Journal(self._folder, "confirm")
+        try:
+            verdicts = self._repeat_suspects(suspects, witnesses, fixtures)
+            self._screen(run.tests, suspects, verdicts)
+        finally:
+            self._looked_into.unlink(missing_ok=True)
+        self._line.clear()
+        self._journal.close()
+        self._read_captures()
+
+    def _repeat_suspects(
+        self,
+        suspects: Sequence[Suspect],
+        witnesses: Sequence[Suspect],
+        fixtures: Sequence[Task],
+    ) -> dict[str, TestVerdict]:
+        """Hear the witnesses, then more of them where those disagree, then each who is left."""
         chosen = {s.nodeid for s in witnesses}
         self._assign(suspects, chosen)
         verdicts = self._hear(witnesses, fixtures)
@@ -101,10 +116,7 @@ class Confirmation:
         if unheard:
             # Each has to speak for itself.
             verdicts = self._hear(unheard)
-        self._screen(run.tests, suspects, verdicts)
-        self._line.clear()
-        self._journal.close()
-        self._read_captures()
+        return verdicts
 
     def _assign(self, suspects: Iterable[Suspect], witnesses: Container[str]) -> None:
         assert self._journal is not None
@@ -167,12 +179,8 @@ class Confirmation:
         self._carry_out(_in_file_order(self._task(nodeid) for nodeid in some))
 
     def _verdicts(self) -> dict[str, TestVerdict]:
-        """What is known so far, by node id. Reads the run folder and judges all of it; the next
-        process is told which causes have been looked into."""
-        run = load_run(self._folder)
-        tests = judge_run(run).tests
-        self._known = looked_into(run, tests)
-        return {test.nodeid: test for test in tests}
+        """What is known so far, by node id. Reads the run folder and judges all of it."""
+        return {test.nodeid: test for test in judge_run(load_run(self._folder)).tests}
 
     def _task(self, name: str, *, patient: bool = False) -> Task:
         nodeid = name
@@ -193,7 +201,7 @@ class Confirmation:
             return
         self._line.expect(len(tasks))
         lanes = max(1, min(self._workers, len(tasks) // _LEAST_SHARE))
-        share = _Share(tasks, lanes, begin_s)
+        share = _Share(in_portions(tasks, lanes), lanes, begin_s)
         if lanes == 1:
             self._one_lane(share, 0)
         else:
@@ -218,7 +226,7 @@ class Confirmation:
     def _one_lane(self, share: _Share, lane: int) -> None:
         """One process after the other, until nothing is left that they can begin."""
         start = time.monotonic()
-        while (tasks := share.left()) and not self._time_is_over():
+        while (tasks := share.left(lane)) and not self._time_is_over():
             spent = time.monotonic() - start
             left_s = None if share.begin_s is None else share.begin_s - spent
             watched, log = self._one_process(tasks, share, lane, left_s)
@@ -235,7 +243,6 @@ class Confirmation:
             elif not watched.full:
                 share.ended[lane] = (watched.status, log)
                 return
-            self._verdicts()  # the next process is to know what this one has looked into
 
     def _one_process(
         self, tasks: list[Task], share: _Share, lane: int, begin_s: float | None
@@ -252,7 +259,7 @@ class Confirmation:
             lane=lane,
             lanes=share.lanes,
             claims=str(share.claims or ""),
-            known=self._known,
+            looked_into=str(self._looked_into),
             begin_s=begin_s,
         )
         plan_path = self._folder / f"confirm-{number}.plan"
@@ -379,12 +386,13 @@ class _Share:
     ended: dict[int, tuple[int, Path]] = field(default_factory=dict)
     """By lane, where its last process ended by itself: the status, and the log."""
 
-    def left(self) -> list[Task]:
-        """What no process has begun."""
+    def left(self, lane: int) -> list[Task]:
+        """What no process has begun and no other lane has taken."""
         left = [task for task in self.tasks if task.name not in self.done]
-        if self.claims is None:
+        claims = self.claims
+        if claims is None:
             return left
-        return [task for task in left if not is_claimed(self.claims, task)]
+        return [task for task in left if owner(claims, task.portion) in (None, lane)]
 
 
 class ProgressLine:

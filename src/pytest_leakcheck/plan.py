@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from pytest_leakcheck.judge.known import LookedInto
 from pytest_leakcheck.settings import Settings
 
 # Tests may have `os` patched.
-_open, _close = os.open, os.close
+_open, _close, _write = os.open, os.close, os.write
 _NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+
+#: A process takes so many portions or more, each of so many tasks or more.
+_PORTIONS, _LEAST_PORTION = 8, 3
 
 #: Slugs of events about a test that was to run before a task: it was not collected; it ended in
 #: another way than passing (the sentence is its outcome).
@@ -35,6 +37,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """End all fixtures but the session's after each repeat."""
     after: list[str] = []
     """Node ids of tests to run once before it, in this order, in the same process."""
+    portion: int = 0
+    """Tasks of one portion are repeated by one of several processes."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +55,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     lanes: int = 1
     """… of how many."""
     claims: str = ""
-    """The folder in which they claim tasks, where there is more than one process."""
-    known: LookedInto = msgspec.field(default_factory=LookedInto)
-    """What processes before this one have looked into."""
+    """The folder in which they claim portions, where there is more than one process."""
+    looked_into: str = ""
+    """The file in which processes tell each other what they have looked into; empty for none."""
     begin_s: float | None = None
     """Begin no further task so many seconds after the first; None: no such end."""
 
@@ -93,25 +97,46 @@ def worker_environment(plan: Plan) -> dict[str, str]:
     }
 
 
-def claim(folder: Path, task: Task) -> bool:
-    """Take a task, if no other process has: true for the first that asks.
+def in_portions(tasks: Sequence[Task], lanes: int) -> list[Task]:
+    """The tasks, in their order, in portions for so many processes to take one after the other.
+
+    A portion begins with a new file where it can: fixtures of a module are set up in each process
+    that repeats one of its tests.
+    """
+    size = max(_LEAST_PORTION, len(tasks) // (lanes * _PORTIONS))
+    divided: list[Task] = []
+    portion = filled = 0
+    for before, task in zip((None, *tasks), tasks, strict=False):
+        new_file = before is not None and before.file != task.file
+        if filled >= size or (new_file and 2 * filled >= size):
+            portion, filled = portion + 1, 0
+        divided.append(msgspec.structs.replace(task, portion=portion))
+        filled += 1
+    return divided
+
+
+def claim(folder: Path, portion: int, lane: int) -> bool:
+    """Take a portion for the processes of a lane, if no other lane has it.
 
     Where files cannot be made, every process takes it: it is better repeated twice than never.
     """
     try:
-        _close(_open(_claim_file(folder, task), _NEW_FILE))
+        file = _open(folder / str(portion), _NEW_FILE)
     except FileExistsError:
-        return False
+        return owner(folder, portion) == lane
     except OSError:
         return True
+    try:
+        _write(file, str(lane).encode())
+    finally:
+        _close(file)
     return True
 
 
-def is_claimed(folder: Path, task: Task) -> bool:
-    """Whether some process has taken it."""
-    return _claim_file(folder, task).exists()
-
-
-def _claim_file(folder: Path, task: Task) -> Path:
-    name = task.name.encode("utf-8", "surrogatepass")
-    return folder / hashlib.sha1(name, usedforsecurity=False).hexdigest()
+def owner(folder: Path, portion: int) -> int | None:
+    """The lane that has taken a portion; ``None`` where none has, -1 where it is about to."""
+    try:
+        told = (folder / str(portion)).read_bytes()
+    except OSError:
+        return None
+    return int(told) if told.isdigit() else -1

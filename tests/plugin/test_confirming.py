@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 import suites
 
 from pytest_leakcheck.judge.suspects import function_of
+from pytest_leakcheck.plan import Plan, Task, claim, in_portions
+from pytest_leakcheck.settings import Settings
 
 LEAKY = """
     import pytest
@@ -274,3 +278,32 @@ def test_a_slow_test_that_fills_a_cache_with_a_limit_is_no_leak(tmp_path: Path) 
     test = result.verdicts()["test_cache.py::test_fills"]
     assert test.verdict == "settles", test.reason
     assert "a cache that has a limit" in test.reason
+
+
+def test_a_process_that_shares_tasks_keeps_the_suites_order(tmp_path: Path) -> None:
+    """What a test leaves behind reaches no test that comes before it in the suite."""
+    tests = "".join(f"def test_{n}(): pass\n" for n in range(10))
+    suites.write(tmp_path, {"test_a.py": tests, "test_b.py": tests})
+    files = ("test_a.py", "test_b.py")
+    found = [f"{file}::test_{n}" for file in files for n in range(10)]
+    tasks = [Task(name=name, nodeid=name, file=name.partition("::")[0]) for name in found]
+    divided = in_portions(tasks, lanes=2)
+    claims = tmp_path / "claims"
+    claims.mkdir()
+    assert claim(claims, divided[4].portion, lane=0)
+    plan = Plan(
+        folder=str(tmp_path / "run"),
+        number=1,
+        progress=str(tmp_path / "progress"),
+        settings=Settings(),
+        tasks=divided,
+        lane=1,
+        lanes=2,
+        claims=str(claims),
+    )
+    (tmp_path / "plan").write_bytes(msgspec.json.encode(plan))
+    result = suites.pytest_in(tmp_path, "--leakcheck-confirm=plan", *files)
+    assert result.status == 0, result.out
+    lines = (tmp_path / "run" / "journal-confirm-1.jsonl").read_text()
+    begun = re.findall(r'"nodeid":"([^"]+)","at":"begin"', lines)
+    assert begun == [task.name for task in divided if task.portion != divided[4].portion]

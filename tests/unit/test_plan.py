@@ -3,21 +3,72 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 
-from pytest_leakcheck.plan import Task, claim, is_claimed
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_leakcheck.plan import Task, claim, in_portions, owner
 
 
-def task(name: str) -> Task:
-    return Task(name=name, nodeid=name, file="test_a.py")
+def tasks(*sizes: int) -> list[Task]:
+    """So many tests of each file."""
+    return [
+        Task(name=f"test_{file}.py::test_{n}", nodeid="", file=f"test_{file}.py")
+        for file, size in enumerate(sizes)
+        for n in range(size)
+    ]
 
 
-def test_a_task_is_claimed_by_one(tmp_path: Path) -> None:
-    """However many ask at once."""
-    wanted = task("test_a.py::test_a[\udcff/..]")  # no name that a file could have
-    assert not is_claimed(tmp_path, wanted)
+def portions(divided: list[Task]) -> list[list[str]]:
+    """The files of each portion's tasks."""
+    return [[t.file for t in group] for _, group in groupby(divided, key=lambda t: t.portion)]
+
+
+def test_a_portion_is_claimed_by_one_lane(tmp_path: Path) -> None:
+    """However many ask at once; for the processes that come after it in the lane, too."""
+    assert owner(tmp_path, 7) is None
     with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(lambda _: claim(tmp_path, wanted), range(100)))
+        taken = list(pool.map(lambda lane: claim(tmp_path, 7, lane), range(100)))
     assert taken.count(True) == 1
-    assert is_claimed(tmp_path, wanted)
-    assert not is_claimed(tmp_path, task("test_a.py::test_a"))
+    lane = taken.index(True)
+    assert owner(tmp_path, 7) == lane
+    assert claim(tmp_path, 7, lane)
+    assert not claim(tmp_path, 7, lane + 1)
+    assert owner(tmp_path, 8) is None
+
+
+def test_a_claim_that_is_being_made_is_somebody_elses(tmp_path: Path) -> None:
+    (tmp_path / "3").touch()
+    assert owner(tmp_path, 3) == -1
+    assert not claim(tmp_path, 3, 0)
+
+
+def test_where_files_cannot_be_made_everybody_takes_it(tmp_path: Path) -> None:
+    assert claim(tmp_path / "gone", 0, 0)
+    assert claim(tmp_path / "gone", 0, 1)
+
+
+def test_portions_begin_with_files_where_they_can() -> None:
+    divided = in_portions(tasks(20, 6, 3, 51), lanes=1)
+    assert [(len(files), len(set(files))) for files in portions(divided)] == [
+        (10, 1),
+        (10, 1),
+        (6, 1),
+        (10, 2),  # three tests alone would be too few
+        *[(10, 1)] * 4,
+        (4, 1),
+    ]
+
+
+@given(st.lists(st.integers(1, 30), max_size=12), st.integers(1, 8))
+def test_all_tasks_keep_their_order_and_are_in_one_portion(sizes: list[int], lanes: int) -> None:
+    wanted = tasks(*sizes)
+    divided = in_portions(wanted, lanes)
+    assert [msgspec.structs.replace(task, portion=0) for task in divided] == wanted
+    numbers = [number for number, _ in groupby(task.portion for task in divided)]
+    assert numbers == list(range(len(numbers)))
+    size = max(3, len(wanted) // (8 * lanes))
+    assert all(len(files) <= size for files in portions(divided))

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.journal import Journal
+from pytest_leakcheck.measure.looked_into import LookedInto
 from pytest_leakcheck.measure.repeat import Repeater
 from pytest_leakcheck.measure.rerun import run_as_in_the_suite
 from pytest_leakcheck.measure.signals import Probes
@@ -58,7 +59,8 @@ class Confirming:
             root,
             forget=self._forget_reports,
         )
-        self._repeater.know(plan.known)
+        if plan.looked_into:
+            self._repeater.know(LookedInto(Path(plan.looked_into)))
         self._reporter: pytest.TerminalReporter | None = None
         self._rss_at_start = 0
         self._begun = False
@@ -89,10 +91,9 @@ class Confirming:
             if nodeid not in found:
                 self._note(NOT_COLLECTED, nodeid, "was not collected")
         earlier = [found[nodeid] for nodeid in self._earlier if nodeid in found]
-        wanted = [item for item in items if item.nodeid in self._tasks]
-        # Each of several processes begins in another place; all go round.
-        first = len(wanted) * self._plan.lane // self._plan.lanes
-        items[:] = [*earlier, *wanted[first:], *wanted[:first]]
+        # In the suite's order, however many processes share them: what a test leaves behind reaches
+        # the tests that it reaches there, and no others.
+        items[:] = [*earlier, *(item for item in items if item.nodeid in self._tasks)]
         for item in items:
             for node in item.listchain():
                 # pytest-timeout would take all the repeats for one test.
@@ -112,13 +113,17 @@ class Confirming:
             item.session.shouldstop = "leakcheck: the time for these tests is over"
             return True
         for task in self._tasks[item.nodeid]:
-            if not self._plan.claims or claim(Path(self._plan.claims), task):
+            if self._is_ours(task):
                 self._repeat(item, task)
         self._end_fixtures(item, nextitem)
         if self._too_large():
             self._say(Progress(full=True))
             item.session.shouldstop = "leakcheck: a fresh process goes on"
         return True
+
+    def _is_ours(self, task: Task) -> bool:
+        claims = self._plan.claims
+        return not claims or claim(Path(claims), task.portion, self._plan.lane)
 
     def _repeat(self, item: pytest.Item, task: Task) -> None:
         self._say(Progress(begin=task.name))

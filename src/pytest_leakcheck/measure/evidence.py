@@ -6,7 +6,7 @@ Loading the explaining room costs 50 ms, in the process that repeats suspects on
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -259,12 +259,12 @@ class Evidence:
         self._boundary.collect()
         return watch
 
-    def opens_like(self, other: str, item: pytest.Item, nextitem: Any) -> bool:
-        """Whether a watched run opens all that stays open where another test does, which was
-        watched before."""
-        places = self._places.get(other)
-        if not places:
-            return False
+    def places_of(self, name: str) -> set[OpenedAt]:
+        """Where a test that was watched opens what stays open; empty for any other."""
+        return self._places.get(name, set())
+
+    def opens_at(self, places: Container[OpenedAt], item: pytest.Item, nextitem: Any) -> bool:
+        """Whether a watched run opens all that stays open at these places."""
         watch = self._watch(item, nextitem, None)
         left = watch.left()
         if watch.refused is not None or not left:

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.judge.endurance import further_windows, long_time, window_runs
-from pytest_leakcheck.judge.known import LookedInto, fingerprints, goes_on, made_up_of
+from pytest_leakcheck.judge.known import fingerprints, goes_on, made_up_of
 from pytest_leakcheck.judge.lasting import comes_and_goes, few_blocks_add_up, maps_more
 from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.repeats import (
@@ -32,6 +32,7 @@ from pytest_leakcheck.judge.suspects import function_of
 from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_explaining
 from pytest_leakcheck.measure.calibration import calibrate
 from pytest_leakcheck.measure.evidence import Evidence
+from pytest_leakcheck.measure.looked_into import Endured, Likeness, LookedInto, Opened, Traced
 from pytest_leakcheck.measure.rerun import NullItem, uses_wider_fixtures
 from pytest_leakcheck.measure.runs import Runs, Tape
 from pytest_leakcheck.measure.signals import Probes, heap_probe, mapped_probe
@@ -53,11 +54,6 @@ if TYPE_CHECKING:
     from pytest_leakcheck.settings import Settings
 
 _clock = time.perf_counter
-
-#: How many of what stay open after each run.
-_Amounts = tuple[tuple[str, int], ...]
-#: A test function, what stays open after each run of an instance, and the types that it leaves.
-_Likeness = tuple[str, _Amounts, frozenset[str]]
 
 
 class Repeater:
@@ -89,14 +85,12 @@ class Repeater:
         self.null_net = Growth()
         self._tape = Tape()
         self._known = LookedInto()
-        self._placed: dict[_Likeness, str] = {}
-        self._placed_by_amount: dict[tuple[_Amounts, frozenset[str]], str] = {}
         self._null_sites: set[tuple[str, int]] = set()
         self._null_runs = 1
         self._patient = False
 
     def know(self, known: LookedInto) -> None:
-        """Look no more into what others have looked into."""
+        """Look no more into what other processes have looked into, and tell them."""
         self._known = known
 
     def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
@@ -241,9 +235,10 @@ class Repeater:
     ) -> Repeats:
         """Who holds the growth, whether it lasts, and where it was allocated."""
         found = self._with_holders(item, name, found, nextitem)
+        self._known.refresh()
         likeness = None if wide or found.causes else self._likeness(name, found)
-        alike = self._placed.get(likeness, "") if likeness is not None else ""
-        other = self._placed_by_amount.get(likeness[1:], "") if likeness is not None else ""
+        alike = self._known.instance_like(likeness) if likeness else ""
+        other = self._known.test_like(likeness) if likeness else None
         if not alike and not other:
             found = self._with_containers(item, found, nextitem)
         # What a cause is excused or doubted for has to be seen of each test anew.
@@ -256,10 +251,9 @@ class Repeater:
         found = replace(found, release=[] if wide else self._release(item, name))
         if alike or other:
             # Of another function's test it has to be seen.
-            if self._verdict(found) == "leak" and (
-                alike or self._evidence.opens_like(other, item, nextitem)
-            ):
-                self._write(AlikeRecord(nodeid=name, of=alike or other))
+            alike = alike or self._opens_like(other, item, nextitem)
+            if alike and self._verdict(found) == "leak":
+                self._write(AlikeRecord(nodeid=name, of=alike))
                 return found
             found = self._with_containers(item, found, nextitem)
         held = fingerprints(found.causes)
@@ -269,15 +263,22 @@ class Repeater:
         else:
             found = self._with_places(item, name, found, nextitem)
             if self._verdict(found) in ("leak", "held"):
-                self._known.traced.append(held)
+                self._known.add(Traced(held))
         if found.windows and self._verdict(found) in ("leak", "held"):
-            self._known.endured.append(held)
+            self._known.add(Endured(held))
         if likeness is not None and self._verdict(found) == "leak":
-            self._placed[likeness] = name
-            self._placed_by_amount[likeness[1:]] = name
+            places = sorted(self._evidence.places_of(name))
+            function, amounts, kinds = likeness
+            self._known.add(Opened(name, function, amounts, sorted(kinds), places))
         return found
 
-    def _likeness(self, name: str, found: Repeats) -> _Likeness | None:
+    def _opens_like(self, other: Opened | None, item: pytest.Item, nextitem: Any) -> str:
+        """The other test, where a run opens all that stays where that one does; or nothing."""
+        if other is None or not self._evidence.opens_at(set(other.places), item, nextitem):
+            return ""
+        return other.nodeid
+
+    def _likeness(self, name: str, found: Repeats) -> Likeness | None:
         """What instances of one test function share that leave as many descriptors, threads and
         children open on each run; ``None`` where none stays."""
         opened = [
@@ -289,7 +290,7 @@ class Repeater:
         if not amounts or len(amounts) < len(opened):
             return None
         kinds = frozenset(found.steady[-1].types)
-        return function_of(name), amounts, kinds
+        return Likeness(function_of(name), amounts, kinds)
 
     def _with_holders(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Who holds what stays; growth by inexact signals gets a look at many runs first, since to

@@ -1,24 +1,13 @@
-"""Causes that were looked into once, and what that spares the tests after them."""
+"""Of which causes it is known whether they go on, and where they come from."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.known import LookedInto, fingerprints, goes_on, looked_into, made_up_of
-from pytest_leakcheck.records import (
-    Cause,
-    CauseRecord,
-    Growth,
-    RepeatRecord,
-    RunInfo,
-    TestVerdict,
-)
+from pytest_leakcheck.judge.known import fingerprints, goes_on, made_up_of
+from pytest_leakcheck.records import Cause
 
 PRINTS = st.lists(st.sampled_from("abcde"), max_size=4, unique=True)
 
@@ -77,55 +66,6 @@ def test_growth_goes_on_by_nature_or_where_it_was_seen_to(
     causes: list[Cause], endured: list[list[str]], known: bool
 ) -> None:
     assert goes_on(causes, endured) is known
-
-
-def verdict(nodeid: str, name: Any, basis: Any = "repeated") -> TestVerdict:
-    """One test's verdict."""
-    return TestVerdict(
-        nodeid=nodeid, verdict=name, reason="", outcome="passed", slopes={}, basis=basis
-    )
-
-
-def a_run(phases: dict[str, tuple[Any, ...]], causes: dict[str, str]) -> Run:
-    """A run whose tests were repeated in these phases, and showed these causes."""
-    return Run(
-        folder=Path("run"),
-        info=cast("RunInfo", None),  # it is not asked for
-        repeats={
-            nodeid: [
-                RepeatRecord(nodeid=nodeid, phase=phase, number=0, growth=Growth())
-                for phase in names
-            ]
-            for nodeid, names in phases.items()
-        },
-        causes={
-            nodeid: [CauseRecord(nodeid=nodeid, cause=cause(p)) for p in prints]
-            for nodeid, prints in causes.items()
-        },
-    )
-
-
-def test_only_tests_that_leak_or_would_have_looked_into_their_causes() -> None:
-    """Each for what was done with it; once for each group."""
-    run = a_run(
-        {
-            "t::leak": ("steady", "long", "traced"),
-            "t::same": ("steady", "long"),
-            "t::held": ("steady", "traced"),
-            "t::settles": ("steady", "long", "traced"),
-            "t::nobody": ("steady", "long", "traced"),
-        },
-        {"t::leak": "ba", "t::same": "ab", "t::held": "c", "t::settles": "d"},
-    )
-    tests = [
-        verdict("t::leak", "leak"),
-        verdict("t::same", "leak"),
-        verdict("t::held", "held"),
-        verdict("t::settles", "settles"),
-        verdict("t::nobody", "leak"),
-        verdict("t::like", "leak", "by signature"),
-    ]
-    assert looked_into(run, tests) == LookedInto(endured=[["a", "b"]], traced=[["a", "b"], ["c"]])
 
 
 def test_fingerprints_do_not_depend_on_the_order_of_causes() -> None:

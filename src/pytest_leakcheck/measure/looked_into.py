@@ -1,0 +1,143 @@
+"""What was looked into once, told among the confirming processes of a run: a second test that shows
+the same causes, or leaves the same open, needs no second look.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from pytest_leakcheck.measure.opened import OpenedAt
+
+# Tests may have `os` patched.
+_open, _close, _read, _write, _seek = os.open, os.close, os.read, os.write, os.lseek
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
+_SET, _PART = os.SEEK_SET, 1 << 16
+
+
+class Likeness(NamedTuple):
+    """What tests share that leave as much open on each run."""
+
+    function: str
+    """The test function; other functions may leave the same."""
+    amounts: tuple[tuple[str, int], ...]
+    """How many of what stay open after each run."""
+    kinds: frozenset[str]
+    """The types of the objects that stay."""
+
+
+class Endured(msgspec.Struct, frozen=True, tag=True):
+    """The growth of these causes together went on over many more runs."""
+
+    prints: list[str]
+
+
+class Traced(msgspec.Struct, frozen=True, tag=True):
+    """It is known where these causes, together, were allocated."""
+
+    prints: list[str]
+
+
+class Opened(msgspec.Struct, frozen=True, tag=True):
+    """A test that leaks by what it leaves open, and where that was opened."""
+
+    nodeid: str
+    function: str
+    amounts: tuple[tuple[str, int], ...]
+    kinds: list[str]
+    places: list[OpenedAt]
+    """Empty where it was not watched."""
+
+
+Note = Endured | Traced | Opened
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Note).decode
+
+
+class LookedInto:
+    """What this process and those beside and before it have looked into.
+
+    Args:
+        path: the file in which they tell each other, a line for each note; None for a process that
+            is alone. Where it cannot be written or read, each looks for itself.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._read_to = 0
+        self.endured: list[list[str]] = []
+        self.traced: list[list[str]] = []
+        self._instances: dict[Likeness, str] = {}
+        self._others: dict[tuple[object, ...], Opened] = {}
+
+    def instance_like(self, likeness: Likeness) -> str:
+        """Another instance of the function that was looked into; empty for none."""
+        return self._instances.get(likeness, "")
+
+    def test_like(self, likeness: Likeness) -> Opened | None:
+        """A test of any function that leaves as much open, and of which it is known where."""
+        return self._others.get(likeness[1:])
+
+    def add(self, note: Note) -> None:
+        """Remember what was looked into, and tell the others. One ``write``."""
+        self._keep(note)
+        if self._path is None:
+            return
+        try:
+            fd = _open(self._path, _APPEND, 0o644)
+            try:
+                _write(fd, _encode(note) + b"\n")
+            finally:
+                _close(fd)
+        except OSError:
+            self._path = None
+
+    def refresh(self) -> None:
+        """Hear what the others have told since the last time; a line in the making comes later."""
+        for line in self._new_lines():
+            note = _decoded(line)
+            if note is not None:
+                self._keep(note)
+
+    def _new_lines(self) -> Sequence[bytes]:
+        if self._path is None:
+            return ()
+        parts: list[bytes] = []
+        try:
+            fd = _open(self._path, _READ)
+            try:
+                _seek(fd, self._read_to, _SET)
+                while part := _read(fd, _PART):
+                    parts.append(part)
+            finally:
+                _close(fd)
+        except OSError:  # nobody has told anything yet
+            return ()
+        whole, end, _ = b"".join(parts).rpartition(b"\n")
+        self._read_to += len(whole) + len(end)
+        return whole.splitlines()
+
+    def _keep(self, note: Note) -> None:
+        if isinstance(note, Opened):
+            likeness = Likeness(note.function, note.amounts, frozenset(note.kinds))
+            self._instances.setdefault(likeness, note.nodeid)
+            if note.places:
+                self._others.setdefault(likeness[1:], note)
+            return
+        groups = self.endured if isinstance(note, Endured) else self.traced
+        if note.prints and note.prints not in groups:
+            groups.append(note.prints)
+
+
+def _decoded(line: bytes) -> Note | None:
+    try:
+        note: Note = _decode(line)
+    except msgspec.DecodeError:  # a killed process left a part of one
+        return None
+    return note
