@@ -34,7 +34,15 @@ from pytest_leakcheck.judge.suspects import (
     screening_time,
     split_by_function,
 )
-from pytest_leakcheck.plan import Plan, Task, in_portions, owner, worker_environment
+from pytest_leakcheck.plan import (
+    Plan,
+    Task,
+    file_of,
+    in_portions,
+    in_suite_order,
+    owner,
+    worker_environment,
+)
 from pytest_leakcheck.records import AssignRecord, EventRecord, SkipRecord, TestRecord, TestVerdict
 from pytest_leakcheck.report.text import plural
 from pytest_leakcheck.settings import Settings
@@ -72,16 +80,18 @@ class Confirmation:
         self._deadline = time.monotonic() + settings.confirm_budget_s
         self._line = ProgressLine(config)
         self._looked_into = folder / "looked-into.jsonl"
+        self._order: Mapping[str, Sequence[TestRecord]] = {}
 
     def run(self) -> None:
         """Repeat the witnesses of every signature; where they disagree, witnesses of each test
         function among them; then those for whom none can speak."""
         run = load_run(self._folder)
+        self._order = run.order
         limits = self._settings.thresholds
         suspects = find_suspects(run.tests, limits, run.spans)
         witnesses = self._witnesses(suspects)
         fixtures = [
-            Task(name=name, nodeid=s.nodeid, file=_file_of(s.nodeid), wide=True)
+            Task(name=name, nodeid=s.nodeid, file=file_of(s.nodeid), wide=True)
             for name, s in fixture_suspects(run.fixtures.values(), limits).items()
         ]
         if not (witnesses or fixtures or choose_screened(run.tests, suspects, self._settings)):
@@ -138,7 +148,7 @@ class Confirmation:
     ) -> dict[str, TestVerdict]:
         """Repeat them; returns what is known then."""
         tasks = [self._task(s.nodeid, patient=s.patient) for s in suspects]
-        self._carry_out(_in_file_order([*tasks, *fixtures]))
+        self._carry_out([*tasks, *fixtures])
         return self._verdicts()
 
     def _screen(
@@ -157,10 +167,7 @@ class Confirmation:
         screened = choose_screened(tests, suspects, self._settings, cleared)
         patient = {suspect.nodeid: suspect.patient for suspect in suspects}
         self._carry_out(
-            _in_file_order(
-                self._task(test.nodeid, patient=patient.get(test.nodeid, False))
-                for test in screened
-            ),
+            [self._task(test.nodeid, patient=patient.get(test.nodeid, False)) for test in screened],
             begin_s=screening_time(tests, self._settings),
         )
         verdicts = self._verdicts()
@@ -176,7 +183,7 @@ class Confirmation:
             if function in guilty and test.nodeid not in done and test.outcome == "passed":
                 kin.setdefault(function, []).append(test.nodeid)
         some = [n for nodeids in kin.values() for n in nodeids[: self._settings.most_kin]]
-        self._carry_out(_in_file_order(self._task(nodeid) for nodeid in some))
+        self._carry_out([self._task(nodeid) for nodeid in some])
 
     def _verdicts(self) -> dict[str, TestVerdict]:
         """What is known so far, by node id. Reads the run folder and judges all of it."""
@@ -187,7 +194,7 @@ class Confirmation:
         if self._config.getoption("dist", default="no") == "loadgroup":
             # There xdist writes the group behind the node id of its workers' items.
             nodeid = nodeid.rpartition("@")[0] or nodeid
-        return Task(name=name, nodeid=nodeid, file=_file_of(nodeid), patient=patient)
+        return Task(name=name, nodeid=nodeid, file=file_of(nodeid), patient=patient)
 
     # --- processes -----------------------------------------------------------------------------
 
@@ -201,7 +208,8 @@ class Confirmation:
             return
         self._line.expect(len(tasks))
         lanes = max(1, min(self._workers, len(tasks) // _LEAST_SHARE))
-        share = _Share(in_portions(tasks, lanes), lanes, begin_s)
+        tasks = in_portions(in_suite_order(tasks, self._order), lanes)
+        share = _Share(tasks, lanes, begin_s)
         if lanes == 1:
             self._one_lane(share, 0)
         else:
@@ -242,7 +250,8 @@ class Confirmation:
                 return
             elif not watched.full:
                 share.ended[lane] = (watched.status, log)
-                return
+                if not watched.done:
+                    return
 
     def _one_process(
         self, tasks: list[Task], share: _Share, lane: int, begin_s: float | None
@@ -472,11 +481,3 @@ def _unheard(
         for suspect in suspects
         if suspect.nodeid not in chosen and verdicts[suspect.nodeid].basis == "one run"
     ]
-
-
-def _file_of(nodeid: str) -> str:
-    return nodeid.partition("::")[0]
-
-
-def _in_file_order(tasks: Iterable[Task]) -> list[Task]:
-    return sorted(tasks, key=lambda t: (t.file, t.wide))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from pytest_leakcheck.records import TestRecord
 from pytest_leakcheck.settings import Settings
 
 # Tests may have `os` patched.
-_open, _close, _write = os.open, os.close, os.write
+_open, _close, _read, _write = os.open, os.close, os.read, os.write
 _NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+_OLD_FILE, _SEPARATOR, _MOST_DIGITS = os.O_RDONLY, os.sep, 20
 
-#: A process takes so many portions or more, each of so many tasks or more.
+#: About so many portions come to each process, or fewer of so many tasks each.
 _PORTIONS, _LEAST_PORTION = 8, 3
 
 #: Slugs of events about a test that was to run before a task: it was not collected; it ended in
@@ -97,6 +99,31 @@ def worker_environment(plan: Plan) -> dict[str, str]:
     }
 
 
+def file_of(nodeid: str) -> str:
+    """The file that collects a test, relative to the root folder."""
+    return nodeid.partition("::")[0]
+
+
+def in_suite_order(tasks: Iterable[Task], order: Mapping[str, Sequence[TestRecord]]) -> list[Task]:
+    """The tasks as the suite has them, those on fixtures of a file after its tests.
+
+    Args:
+        order: worker → its tests, in the order in which they ran. Of several workers each ran a
+            part: their files stand as pytest collects those of a folder, by name.
+    """
+    tests = {record.nodeid: record.index for records in order.values() for record in records}
+    files: dict[str, int] = {}
+    if len(order) == 1:
+        for nodeid, index in tests.items():
+            files.setdefault(file_of(nodeid), index)
+
+    def place(task: Task) -> tuple[int, str, bool, int]:
+        index = tests.get(task.name, tests.get(task.nodeid, 0))
+        return files.get(task.file, 0), task.file, task.wide, index
+
+    return sorted(tasks, key=place)
+
+
 def in_portions(tasks: Sequence[Task], lanes: int) -> list[Task]:
     """The tasks, in their order, in portions for so many processes to take one after the other.
 
@@ -121,13 +148,15 @@ def claim(folder: Path, portion: int, lane: int) -> bool:
     Where files cannot be made, every process takes it: it is better repeated twice than never.
     """
     try:
-        file = _open(folder / str(portion), _NEW_FILE)
+        file = _open(f"{folder}{_SEPARATOR}{portion}", _NEW_FILE)
     except FileExistsError:
         return owner(folder, portion) == lane
     except OSError:
         return True
     try:
-        _write(file, str(lane).encode())
+        _write(file, b"%d" % lane)
+    except OSError:
+        pass  # nobody knows whose it is: this process has it, and none that comes after
     finally:
         _close(file)
     return True
@@ -136,7 +165,11 @@ def claim(folder: Path, portion: int, lane: int) -> bool:
 def owner(folder: Path, portion: int) -> int | None:
     """The lane that has taken a portion; ``None`` where none has, -1 where it is about to."""
     try:
-        told = (folder / str(portion)).read_bytes()
+        file = _open(f"{folder}{_SEPARATOR}{portion}", _OLD_FILE)
     except OSError:
         return None
+    try:
+        told = _read(file, _MOST_DIGITS)
+    finally:
+        _close(file)
     return int(told) if told.isdigit() else -1

@@ -228,3 +228,40 @@ def test_a_suspect_that_kills_the_confirming_process_is_not_judged(
     for letter in "bcdef":
         assert verdicts[f"test_{letter}.py::test_leaks"].verdict == "leak"
     assert result.status == 0
+
+
+@pytest.mark.parametrize("words", [(), XDIST], ids=["one", "workers"])
+def test_a_confirming_process_that_dies_between_suspects_is_replaced(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """What that process had taken is not lost with it."""
+    leaks = """
+        import pytest
+
+        KEPT = []
+
+        class Thing{}:
+            pass
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_leaks(number):
+            KEPT.append(Thing{}())
+    """
+    dies = """
+        import os
+
+        import pytest
+
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_runtest_protocol(item):
+            yield
+            if item.config.getoption("leakcheck_confirm") and item.name == "test_leaks[0]":
+                if item.path.name in ("test_0.py", "test_2.py"):
+                    os._exit(7)
+    """
+    files = {f"test_{n}.py": leaks.format(n, n) for n in range(6)}
+    suites.write(tmp_path, {**files, "conftest.py": dies})
+    result = suites.leakcheck_in(tmp_path, *words, env=suites.without_memray(tmp_path))
+    verdicts = result.verdicts()
+    assert {test.verdict for test in verdicts.values()} == {"leak"}
+    assert len(verdicts) == 12

@@ -7,10 +7,12 @@ from itertools import groupby
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_leakcheck.plan import Task, claim, in_portions, owner
+from pytest_leakcheck.plan import Task, claim, in_portions, in_suite_order, owner
+from pytest_leakcheck.records import Growth, Reading, TestRecord
 
 
 def tasks(*sizes: int) -> list[Task]:
@@ -46,6 +48,17 @@ def test_a_claim_that_is_being_made_is_somebody_elses(tmp_path: Path) -> None:
     assert not claim(tmp_path, 3, 0)
 
 
+def test_claims_do_not_depend_on_what_tests_patch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "read_bytes", lambda _: b"7")
+    monkeypatch.setattr("builtins.open", None)
+    monkeypatch.setattr("os.open", None)
+    assert claim(tmp_path, 3, 1)
+    assert owner(tmp_path, 3) == 1
+    assert not claim(tmp_path, 3, 7)
+
+
 def test_where_files_cannot_be_made_everybody_takes_it(tmp_path: Path) -> None:
     assert claim(tmp_path / "gone", 0, 0)
     assert claim(tmp_path / "gone", 0, 1)
@@ -61,6 +74,33 @@ def test_portions_begin_with_files_where_they_can() -> None:
         *[(10, 1)] * 4,
         (4, 1),
     ]
+
+
+def ran(*nodeids: str) -> list[TestRecord]:
+    """A worker's tests."""
+    return [
+        TestRecord(
+            nodeid=nodeid,
+            index=index,
+            outcome="passed",
+            duration_s=0.0,
+            reading=Reading(at_s=0.0),
+            growth=Growth(),
+        )
+        for index, nodeid in enumerate(nodeids)
+    ]
+
+
+def test_tasks_stand_as_their_tests_ran() -> None:
+    """Files as they came; of several workers, by name."""
+    names = ("b.py::test_z", "b.py::test_a", "a.py::test_x", "a.py::test_a")
+    wanted = [Task(name=name, nodeid=name, file=name[:4]) for name in reversed(names)]
+    fixture = Task(name="b.py::store [module fixture]", nodeid=names[0], file="b.py", wide=True)
+    wanted.append(fixture)
+    one = in_suite_order(wanted, {"main": ran(*names)})
+    assert [task.name for task in one] == [*names[:2], fixture.name, *names[2:]]
+    two = in_suite_order(wanted, {"gw0": ran(*names[:2]), "gw1": ran(*names[2:])})
+    assert [task.name for task in two] == [*names[2:], *names[:2], fixture.name]
 
 
 @given(st.lists(st.integers(1, 30), max_size=12), st.integers(1, 8))

@@ -19,6 +19,7 @@ from pytest_leakcheck.errors import UsageError
 from pytest_leakcheck.records import CauseKind
 
 _ANY = "*"
+_ITEM = "[*]"
 _OPTION = "leakcheck_catalogue"
 
 
@@ -187,10 +188,12 @@ def _one_line(error: ValueError) -> str:
 
 
 def fits(pattern: str, text: str) -> bool:
-    """Whether a pattern fits all of a text; only ``*`` is special, so ``[*]`` is itself."""
+    """Whether a pattern fits all of a text. Only ``*`` is special, and not in ``[*]``, which is a
+    container's item and nothing inside it."""
     if pattern == _ANY:
         return True
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
+    parts = (".*".join(map(re.escape, part.split("*"))) for part in pattern.split(_ITEM))
+    return re.fullmatch(re.escape(_ITEM).join(parts), text, re.DOTALL) is not None
 
 
 def in_range(version: str | None, wanted: str) -> bool:

@@ -245,7 +245,7 @@ class _Search:
         for start in starts:
             if start in self.roots:
                 chains.append((self.toll[start], [start]))
-            for holder in self._some_holders(start):
+            for holder in self._some_holders(start, members):
                 if holder not in members:
                     chains += [
                         (tolls, [*chain, start]) for tolls, chain in self._climb(holder, members)
@@ -253,23 +253,25 @@ class _Search:
         chains.sort(key=lambda chain: (chain[0], len(chain[1])))
         return chains[: _BRANCHES * 4]
 
-    def _some_holders(self, position: int) -> list[int]:
-        """A node's direct holders; of very many some from which a root is reached."""
+    def _some_holders(self, position: int, members: Collection[int]) -> list[int]:
+        """A member's direct holders; of very many some from which a root is reached, past the other
+        members."""
         holders = self.up[position]
         if len(holders) > _BRANCHES * 4:
-            rooted = self._rooted()
+            rooted = self._rooted(members)
             holders = [holder for holder in holders if holder in rooted]
         return holders[: _BRANCHES * 4]
 
-    def _rooted(self) -> set[int]:
-        """The positions below a root, and the roots. O(references found so far)."""
+    def _rooted(self, barred: Collection[int]) -> set[int]:
+        """The positions below a root that is reached past these. O(references found so far)."""
         below: list[list[int]] = [[] for _ in self.up]
         for position, above in enumerate(self.up):
             for holder in above:
                 below[holder].append(position)
-        rooted, work = set(self.roots), list(self.roots)
+        rooted = set(self.roots).difference(barred)
+        work = list(rooted)
         while work:
-            fresh = [p for p in below[work.pop()] if p not in rooted]
+            fresh = [p for p in below[work.pop()] if p not in rooted and p not in barred]
             rooted.update(fresh)
             work += fresh
         return rooted
@@ -337,10 +339,11 @@ class _Walk:
         """Ask the next batch; returns the wanted keys that it refers to. O(its references)."""
         begin = self._begins[-1]
         batch = self._nodes[begin : begin + _BATCH]
-        keys, found = self._graph.all_referents(batch)
-        unseen = set(keys).difference(self._seen)
+        keys, onward, onward_keys = self._graph.all_referents(batch)
+        unseen = set(onward_keys).difference(self._seen)
         self._seen |= unseen
-        fresh = {key: node for key, node in zip(keys, found, strict=True) if key in unseen}
+        found = zip(onward_keys, onward, strict=True)
+        fresh = {key: node for key, node in found if key in unseen}
         self._nodes += fresh.values()
         self._begins.append(begin + len(batch))
         self._finds.append(len(self._nodes))
@@ -361,7 +364,7 @@ class _Walk:
         """The position of the first node of a batch that refers to the key."""
         while end - begin > 1:
             middle = (begin + end) // 2
-            if key in self._graph.all_referents(self._nodes[begin:middle])[0]:
+            if key in self._graph.all_referents(self._nodes[begin:middle]).keys:
                 end = middle
             else:
                 begin = middle

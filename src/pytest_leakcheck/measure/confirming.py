@@ -45,6 +45,7 @@ class Confirming:
         self._tasks: dict[str, list[Task]] = defaultdict(list)
         for task in plan.tasks:
             self._tasks[task.nodeid].append(task)
+        self._portions: dict[int, bool] = {}
         self._earlier = dict.fromkeys(nodeid for task in plan.tasks for nodeid in task.after)
         self._probes = Probes(paced=False)
         self._boundary = Boundary()
@@ -122,8 +123,13 @@ class Confirming:
         return True
 
     def _is_ours(self, task: Task) -> bool:
-        claims = self._plan.claims
-        return not claims or claim(Path(claims), task.portion, self._plan.lane)
+        """Whether no other process has the task's portion; asked once, and ours from then on."""
+        ours = self._portions.get(task.portion)
+        if ours is None:
+            claims = self._plan.claims
+            ours = not claims or claim(Path(claims), task.portion, self._plan.lane)
+            self._portions[task.portion] = ours
+        return ours
 
     def _repeat(self, item: pytest.Item, task: Task) -> None:
         self._say(Progress(begin=task.name))

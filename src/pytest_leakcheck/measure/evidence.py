@@ -6,7 +6,7 @@ Loading the explaining room costs 50 ms, in the process that repeats suspects on
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -96,13 +96,18 @@ class Evidence:
         self._places: dict[str, set[OpenedAt]] = {}
         self._known()  # reads and keeps the catalogue, with the module that reads it
 
-    def holders(self, item: pytest.Item, name: str, nextitem: Any) -> tuple[list[Cause], int]:
+    def holders(
+        self, item: pytest.Item, name: str, nextitem: Any, first: set[int] | None = None
+    ) -> tuple[list[Cause], int]:
         """Who holds what one run leaves and the next one does not replace, and how much that is.
+
+        Args:
+            first: ids of what the run before left, where they are known; else there are two runs.
 
         Returns:
             The causes, and how many objects were kept.
         """
-        first = self._ids_left(item, nextitem)
+        first = self._ids_left(item, nextitem) if first is None else first
         second = self._ids_left(item, nextitem)
         self._boundary.thaw()
         # What the second run replaced may be cycles: frozen with the first, they are still there.
@@ -263,13 +268,14 @@ class Evidence:
         """Where a test that was watched opens what stays open; empty for any other."""
         return self._places.get(name, set())
 
-    def opens_at(self, places: Container[OpenedAt], item: pytest.Item, nextitem: Any) -> bool:
-        """Whether a watched run opens all that stays open at these places."""
+    def opened_by(self, item: pytest.Item, nextitem: Any) -> list[set[OpenedAt]]:
+        """Of each thing that a watched run leaves open, the places where it may have been opened;
+        nothing where watching was refused."""
         watch = self._watch(item, nextitem, None)
         left = watch.left()
-        if watch.refused is not None or not left:
-            return False
-        return all(any(opened_at(o, site) in places for site in o.sites) for o in left)
+        if watch.refused is not None:
+            return []
+        return [{opened_at(o, site) for site in o.sites} for o in left]
 
     def look_at_garbage(
         self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any

@@ -15,9 +15,12 @@ from pytest_leakcheck.measure.opened import OpenedAt
 
 # Tests may have `os` patched.
 _open, _close, _read, _write, _seek = os.open, os.close, os.read, os.write, os.lseek
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_APPEND, _READ = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _FLAGS, os.O_RDONLY | _FLAGS
 _SET, _PART = os.SEEK_SET, 1 << 16
+
+#: With so many tests that leave as much open, one at another place each, a test is compared.
+_MOST_ALIKE = 8
 
 
 class Likeness(NamedTuple):
@@ -65,7 +68,7 @@ class LookedInto:
 
     Args:
         path: the file in which they tell each other, a line for each note; None for a process that
-            is alone. Where it cannot be written or read, each looks for itself.
+            is alone. Of what cannot be written or read, each looks for itself.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -74,15 +77,15 @@ class LookedInto:
         self.endured: list[list[str]] = []
         self.traced: list[list[str]] = []
         self._instances: dict[Likeness, str] = {}
-        self._others: dict[tuple[object, ...], Opened] = {}
+        self._others: dict[tuple[object, ...], list[Opened]] = {}
 
     def instance_like(self, likeness: Likeness) -> str:
         """Another instance of the function that was looked into; empty for none."""
         return self._instances.get(likeness, "")
 
-    def test_like(self, likeness: Likeness) -> Opened | None:
-        """A test of any function that leaves as much open, and of which it is known where."""
-        return self._others.get(likeness[1:])
+    def tests_like(self, likeness: Likeness) -> Sequence[Opened]:
+        """Tests of any function that leave as much open, each at a place of its own."""
+        return self._others.get(likeness[1:], ())
 
     def add(self, note: Note) -> None:
         """Remember what was looked into, and tell the others. One ``write``."""
@@ -95,8 +98,8 @@ class LookedInto:
                 _write(fd, _encode(note) + b"\n")
             finally:
                 _close(fd)
-        except OSError:
-            self._path = None
+        except (OSError, UnicodeEncodeError):  # a file's name that UTF-8 cannot carry
+            return
 
     def refresh(self) -> None:
         """Hear what the others have told since the last time; a line in the making comes later."""
@@ -127,8 +130,10 @@ class LookedInto:
         if isinstance(note, Opened):
             likeness = Likeness(note.function, note.amounts, frozenset(note.kinds))
             self._instances.setdefault(likeness, note.nodeid)
-            if note.places:
-                self._others.setdefault(likeness[1:], note)
+            others = self._others.setdefault(likeness[1:], [])
+            known = any(set(note.places) == set(other.places) for other in others)
+            if note.places and not known and len(others) < _MOST_ALIKE:
+                others.append(note)
             return
         groups = self.endured if isinstance(note, Endured) else self.traced
         if note.prints and note.prints not in groups:
@@ -138,6 +143,6 @@ class LookedInto:
 def _decoded(line: bytes) -> Note | None:
     try:
         note: Note = _decode(line)
-    except msgspec.DecodeError:  # a killed process left a part of one
+    except (msgspec.DecodeError, UnicodeDecodeError):  # a killed process left a part of one
         return None
     return note

@@ -196,13 +196,21 @@ class Repeater:
     def _steady(self, item: pytest.Item, name: str, nextitem: Any) -> list[RepeatRecord]:
         self._tape.rewind()
         for number in range(self._settings.weak_repeats):
-            self._tape.append(self._runs.repeat(item, name, "steady", number, nextitem))
+            last = self._may_be_last(number)
+            record = self._runs.repeat(item, name, "steady", number, nextitem, keep_ids=last)
+            self._tape.append(record)
+            del record  # it is on the tape; here it would be alive when the next repeat begins
             if self._is_decided(self._tape.records()):
                 break
         steady = self._tape.records()
         for record in steady:
             self._write(record)
         return steady
+
+    def _may_be_last(self, number: int) -> bool:
+        """Whether the next repeat decides, if objects grow on it as on those before."""
+        enough = number + 1 >= self._settings.repeats
+        return enough and grows_exactly(self._tape.records(), self.null)
 
     def _is_decided(self, steady: list[RepeatRecord]) -> bool:
         settings, limits = self._settings, self._settings.thresholds
@@ -238,8 +246,8 @@ class Repeater:
         self._known.refresh()
         likeness = None if wide or found.causes else self._likeness(name, found)
         alike = self._known.instance_like(likeness) if likeness else ""
-        other = self._known.test_like(likeness) if likeness else None
-        if not alike and not other:
+        others = self._known.tests_like(likeness) if likeness else ()
+        if not alike and not others:
             found = self._with_containers(item, found, nextitem)
         # What a cause is excused or doubted for has to be seen of each test anew.
         known = goes_on(found.causes, self._known.endured)
@@ -249,9 +257,9 @@ class Repeater:
             self._write_causes(name, found.causes)
             return found
         found = replace(found, release=[] if wide else self._release(item, name))
-        if alike or other:
+        if alike or others:
             # Of another function's test it has to be seen.
-            alike = alike or self._opens_like(other, item, nextitem)
+            alike = alike or self._opens_like(others, item, nextitem)
             if alike and self._verdict(found) == "leak":
                 self._write(AlikeRecord(nodeid=name, of=alike))
                 return found
@@ -272,11 +280,14 @@ class Repeater:
             self._known.add(Opened(name, function, amounts, sorted(kinds), places))
         return found
 
-    def _opens_like(self, other: Opened | None, item: pytest.Item, nextitem: Any) -> str:
-        """The other test, where a run opens all that stays where that one does; or nothing."""
-        if other is None or not self._evidence.opens_at(set(other.places), item, nextitem):
-            return ""
-        return other.nodeid
+    def _opens_like(self, others: Sequence[Opened], item: pytest.Item, nextitem: Any) -> str:
+        """The one among others that opens all that stays open where a run of this test does, or
+        nothing."""
+        left = self._evidence.opened_by(item, nextitem)
+        for other in others:
+            if left and all(not places.isdisjoint(other.places) for places in left):
+                return other.nodeid
+        return ""
 
     def _likeness(self, name: str, found: Repeats) -> Likeness | None:
         """What instances of one test function share that leave as many descriptors, threads and
@@ -295,7 +306,7 @@ class Repeater:
     def _with_holders(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Who holds what stays; growth by inexact signals gets a look at many runs first, since to
         look at all containers is O(heap)."""
-        causes, kept = self._evidence.holders(item, name, nextitem)
+        causes, kept = self._evidence.holders(item, name, nextitem, self._runs.take_ids())
         found = replace(found, causes=causes, kept=kept)
         if kept == 0 or not grows_exactly(found.steady, self.null):
             found = self._with_net(item, name, found, nextitem)

@@ -74,12 +74,13 @@ class Runs:
         self._forget = forget
         self._hopeless = 0
         self._last: tuple[pytest.Item, Reading] | None = None
+        self._left: set[int] | None = None
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
 
     def begin(self) -> None:
         """Another item: waiting for its threads and descriptors may help again."""
         self._hopeless = 0
-        self._last = None
+        self._last = self._left = None
 
     def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
         """Know a wider fixture that has been set up."""
@@ -88,7 +89,7 @@ class Runs:
 
     def run_once(self, item: pytest.Item, nextitem: Any = None) -> Outcome:
         """The item's whole protocol; wider fixtures stay up unless ``nextitem`` says otherwise."""
-        self._last = None
+        self._last = self._left = None
         outcome = rerun(item, nextitem)
         drop_finished(self._wider.values())
         self._forget()
@@ -97,9 +98,20 @@ class Runs:
         return outcome
 
     def repeat(
-        self, item: pytest.Item, name: str, phase: Phase, number: int, nextitem: Any = None
+        self,
+        item: pytest.Item,
+        name: str,
+        phase: Phase,
+        number: int,
+        nextitem: Any = None,
+        *,
+        keep_ids: bool = False,
     ) -> RepeatRecord:
-        """One measured run: draw the line, run, collect, look."""
+        """One measured run: draw the line, run, collect, look.
+
+        Args:
+            keep_ids: of what it leaves, for :meth:`take_ids`, until another run begins.
+        """
         self._boundary.draw()
         modules = len(_sys_modules)
         base = self._base_of(item)
@@ -113,6 +125,7 @@ class Runs:
         after = self._read_settled(base)
         mine = survivors_of(item, self._boundary, self)
         types, count = count_types(mine), len(mine)
+        self._left = set(map(id, mine)) if keep_ids else None
         del mine
         self._last = (item, after)
         unseen = self._boundary.user_froze or self._boundary.user_unfroze
@@ -131,6 +144,11 @@ class Runs:
             duration_s=round(duration, 6),
             module_count=max(0, len(_sys_modules) - modules),
         )
+
+    def take_ids(self) -> set[int] | None:
+        """Ids of what the last run left, where they were to be kept; ``None`` after another run."""
+        left, self._left = self._left, None
+        return left
 
     def _base_of(self, item: pytest.Item) -> Reading:
         """Where a repeat starts from: the end of the last one, when nothing else has run since."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from pytest_leakcheck.explain.graph import NEVER, Hop, Root
+from pytest_leakcheck.explain.graph import NEVER, Hop, Referents, Root
 from pytest_leakcheck.explain.status import Status
 from pytest_leakcheck.explain.subgraph import Subgraph
 
@@ -109,9 +109,10 @@ class Graph:
     def referents(self, node: Thing) -> list[Thing]:
         return [target for *_, target in node.held]
 
-    def all_referents(self, nodes: list[Thing]) -> tuple[list[int], list[Thing]]:
+    def all_referents(self, nodes: list[Thing]) -> Referents:
         found = [target for node in nodes for target in self.referents(node)]
-        return [self.key(target) for target in found], found
+        onward = [target for target in found if target.held]
+        return Referents([*map(self.key, found)], onward, [*map(self.key, onward)])
 
     def referrers(self, nodes: list[Thing]) -> list[tuple[Thing, list[int]]]:
         self.asked.append([node.name for node in nodes])

@@ -83,6 +83,8 @@ CALLS = "app.clock._mock_children[*]._mock_mock_calls[*]"
         ("app.clock._mock_call_args", ["unittest.mock.MagicMock"], False),
         ("unittest.mock._patch._active_patches[*]", [], True),
         ("unittest.mock._patch._active_patches[*].temp_original", [], True),
+        (CALLS + "[*][*].cache[*]", ["unittest.mock.MagicMock"], False),
+        ("app.clock._mock_side_effect.__traceback__.tb_next…", [], False),
         ("cache of typing.Generic.__class_getitem__[*]", [], False),
     ],
 )
@@ -108,11 +110,21 @@ def test_a_range_of_versions_comes_before_the_entry_without_one() -> None:
             assert not [k for k in entries()[at:] if k.id == known.id and k.version]
 
 
+def test_an_item_is_not_what_grows_inside_it() -> None:
+    """A cache's limit says nothing of what its items gather."""
+    assert fits("re._cache[*]", "re._cache[*]")
+    assert not fits("re._cache[*]", "re._cache[*].groups[*]")
+    assert fits("*._cache[*]*", "re._cache[*].groups[*]")
+    assert fits("*[*]", "re._cache[*].groups[*]")
+
+
 @given(st.text(), st.text(), st.text())
 def test_only_the_star_is_special(before: str, middle: str, after: str) -> None:
-    pattern = before.replace("*", "") + "*" + after.replace("*", "")
-    assert fits(pattern, before.replace("*", "") + middle + after.replace("*", ""))
-    literal = before.replace("*", "")
+    before, after = before.replace("*", ""), after.replace("*", "")
+    pattern = before + "*" + after
+    text = before + ("*" if "[*]" in pattern else middle) + after
+    assert fits(pattern, text)
+    literal = before
     assert fits(literal, literal)
     assert not fits(literal, literal + "x")
 

@@ -21,6 +21,8 @@ from leaks import cause_of, causes_in_thread, causes_of, left_by
 
 from pytest_leakcheck.explain.causes import explain_survivors
 from pytest_leakcheck.explain.graph import LiveGraph
+from pytest_leakcheck.explain.holders import find_holders
+from pytest_leakcheck.explain.paths import holder_line
 
 HERE = __name__
 
@@ -457,6 +459,17 @@ def test_a_graph_of_this_process_satisfies_the_seam() -> None:
     seam: ObjectGraph = LiveGraph()
     assert seam.root(sys.modules["os"]) is not None
     assert seam.root([]) is None
+
+
+def test_a_forward_walk_finds_what_the_collector_does_not_track(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A dict of plain values, which a watch for containers that grow looks for."""
+    table = {1: 2}
+    monkeypatch.setattr(sys.modules[__name__], "table", table, raising=False)
+    (path,) = find_holders(LiveGraph(), [[table]], (), width=0)
+    assert path is not None
+    assert holder_line(path.root.name, path.hops) == f"{__name__}.table"
 
 
 def test_a_class_is_replaced_only_by_another_that_claims_its_place() -> None:

@@ -174,6 +174,16 @@ def test_of_many_holders_one_that_leads_to_a_root_is_named(
     assert line(path) == ".".join(("app", *way, "hub"))
 
 
+def test_holders_that_only_the_head_itself_holds_lead_nowhere() -> None:
+    """A tree's node with many children that point back to it."""
+    back = [
+        loose("Node").attr("children").key(n).holds("Leaf", name=f"leaf {n}") for n in range(40)
+    ]
+    back = [chain.attr("parent").holds("Node", name="loose Node") for chain in back]
+    g = graph(*back, root("app").attr("hub").holds("Node", name="loose Node"))
+    assert held(g, "loose Node") == "app.hub"
+
+
 def test_time_that_is_up_ends_in_a_forward_walk() -> None:
     g = graph(root("app").attr("a").key(1).key(2).holds("Session"))
     ticks = iter(range(10_000))

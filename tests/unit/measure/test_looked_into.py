@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pytest_leakcheck.measure.looked_into import Endured, Likeness, LookedInto, Opened, Traced
@@ -37,7 +38,7 @@ def test_a_process_knows_what_another_told_before_and_beside_it(path: Path) -> N
     for known in (first, second, third):
         assert (known.endured, known.traced) == ([["a", "b"]], [["c"]])
         assert known.instance_like(LIKE) == "t.py::test_words[1]"
-        assert known.test_like(LIKE) == opened()
+        assert known.tests_like(LIKE) == [opened()]
 
 
 def test_what_is_told_twice_is_known_once(path: Path) -> None:
@@ -51,19 +52,33 @@ def test_what_is_told_twice_is_known_once(path: Path) -> None:
 
 
 def test_tests_of_other_functions_are_alike_where_it_is_known_what_they_open() -> None:
+    """Each at a place of its own; as many as it pays to compare with."""
     known = LookedInto()
     other = LIKE._replace(function="t.py::test_other")
     known.add(opened(places=False))
     assert known.instance_like(LIKE)
     assert not known.instance_like(other)
-    assert known.test_like(other) is None
-    known.add(opened("t.py::test_words[2]"))
+    assert not known.tests_like(other)
+    for line in (12, 12, *range(30, 60)):
+        note = opened(f"t.py::test_words[{line}]")
+        known.add(msgspec.structs.replace(note, places=[(*FILE[:3], line, FILE[4])]))
     assert known.instance_like(LIKE) == "t.py::test_words[1]"
-    told = known.test_like(other)
-    assert told is not None
-    assert (told.nodeid, told.places) == ("t.py::test_words[2]", [FILE])
-    assert known.test_like(LIKE._replace(amounts=(("fds", 2),))) is None
-    assert known.test_like(LIKE._replace(kinds=frozenset())) is None
+    told = known.tests_like(other)
+    assert [note.places[0][3] for note in told] == [12, 30, 31, 32, 33, 34, 35, 36]
+    assert known.tests_like(LIKE._replace(amounts=(("fds", 2),))) == ()
+    assert known.tests_like(LIKE._replace(kinds=frozenset())) == ()
+
+
+def test_a_name_that_utf8_cannot_carry_is_kept_to_itself(path: Path) -> None:
+    """The others look for themselves; what is told after it reaches them."""
+    first, second = LookedInto(path), LookedInto(path)
+    strange = msgspec.structs.replace(opened(), places=[("fds", "file \udcff", "a.py", 1, "f")])
+    first.add(strange)
+    first.add(Traced(["a"]))
+    second.refresh()
+    assert first.tests_like(LIKE) == [strange]
+    assert second.tests_like(LIKE) == ()
+    assert second.traced == [["a"]]
 
 
 def test_parts_of_lines_and_damaged_ones_are_left_out(path: Path) -> None:
@@ -71,7 +86,7 @@ def test_parts_of_lines_and_damaged_ones_are_left_out(path: Path) -> None:
     known.add(Traced(["a"]))
     whole = path.read_bytes()
     with path.open("ab") as file:
-        file.write(b'{"type":"Traced","pri\n' + whole.replace(b"a", b"b", 1)[:9])
+        file.write(b'{"type":"Traced","pri\n{"type":"\xff"}\n' + whole.replace(b"a", b"b", 1)[:9])
     known.refresh()
     assert known.traced == [["a"]]
     with path.open("ab") as file:
