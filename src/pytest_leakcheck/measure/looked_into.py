@@ -136,7 +136,7 @@ class LookedInto:
                 others.append(note)
             return
         groups = self.endured if isinstance(note, Endured) else self.traced
-        if note.prints and note.prints not in groups:
+        if note.prints not in groups:
             groups.append(note.prints)
 
 

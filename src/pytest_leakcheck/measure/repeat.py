@@ -259,8 +259,8 @@ class Repeater:
         found = replace(found, release=[] if wide else self._release(item, name))
         if alike or others:
             # Of another function's test it has to be seen.
-            alike = alike or self._opens_like(others, item, nextitem)
-            if alike and self._verdict(found) == "leak":
+            leaks = self._verdict(found) == "leak"
+            if leaks and (alike := alike or self._opens_like(others, item, nextitem)):
                 self._write(AlikeRecord(nodeid=name, of=alike))
                 return found
             found = self._with_containers(item, found, nextitem)
@@ -270,9 +270,9 @@ class Repeater:
             self._write_causes(name, found.causes)
         else:
             found = self._with_places(item, name, found, nextitem)
-            if self._verdict(found) in ("leak", "held"):
+            if held and self._verdict(found) in ("leak", "held"):
                 self._known.add(Traced(held))
-        if found.windows and self._verdict(found) in ("leak", "held"):
+        if held and found.windows and self._verdict(found) in ("leak", "held"):
             self._known.add(Endured(held))
         if likeness is not None and self._verdict(found) == "leak":
             places = sorted(self._evidence.places_of(name))
