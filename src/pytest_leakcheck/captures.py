@@ -6,10 +6,13 @@ that are no suspects are deleted; the worst suspects' get an offline flame graph
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -211,23 +214,27 @@ def read_all(folder: Path, root: str) -> None:
     run = load_run(folder)
     judged = judge_run(run)
     journal = Journal(folder, "captures")
-    drawn = 0
-    for record, alike in _worth_reading(run, judged):
-        path = folder / record.capture
-        try:
-            watched = run.watched.get(record.nodeid)
-            sites = read_capture(path, record.runs, root, watched.calls if watched else ())
-        except OSError:
-            continue  # cut off with its process: there is nothing to read
-        flame = path.with_suffix(".html")
-        shown = drawn < _MOST_FLAMEGRAPHS and flame_graph(path, flame)
-        drawn += shown
-        read = msgspec.structs.replace(
-            record, sites=sites, flamegraph=f"captures/{flame.name}" if shown else None
-        )
-        journal.append(read)
-        for nodeid in alike:
-            journal.append(msgspec.structs.replace(read, nodeid=nodeid))
+    wanted = [
+        (record, alike, folder / record.capture) for record, alike in _worth_reading(run, judged)
+    ]
+    # Each is drawn by a process of memray's own: as many at a time as there are cores.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        pages = [
+            pool.submit(flame_graph, path, path.with_suffix(".html"))
+            for _, _, path in wanted[:_MOST_FLAMEGRAPHS]
+        ]
+        for (record, alike, path), page in zip_longest(wanted, pages):
+            try:
+                watched = run.watched.get(record.nodeid)
+                sites = read_capture(path, record.runs, root, watched.calls if watched else ())
+            except OSError:
+                continue  # cut off with its process: there is nothing to read
+            shown = page is not None and page.result()
+            flame = f"captures/{path.with_suffix('.html').name}" if shown else None
+            read = msgspec.structs.replace(record, sites=sites, flamegraph=flame)
+            journal.append(read)
+            for nodeid in alike:
+                journal.append(msgspec.structs.replace(read, nodeid=nodeid))
     journal.close()
     leaking = {t.nodeid for t in judged.tests if t.verdict in ("leak", "held", "unconfirmed")}
     kept = {path for nodeid in leaking for path in _captures_of(folder, nodeid)}
