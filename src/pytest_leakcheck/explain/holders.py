@@ -179,7 +179,7 @@ class _Search:
     # --- the walk forwards
 
     def _walk_forwards(self, clock: Clock, deadline: float) -> None:
-        """From the modules down to the open heads: O(heap) once, 0.3 s per million objects."""
+        """From the modules down to the open heads: O(heap) once, 1 s per million objects."""
         wanted = {
             self.graph.key(self.nodes[p])
             for number, starts in enumerate(self.starts)

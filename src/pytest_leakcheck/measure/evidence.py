@@ -214,7 +214,7 @@ class Evidence:
             capture = f"captures/{path.name}"
             self._write(CaptureRecord(nodeid=name, capture=capture, runs=runs))
         else:
-            self._write(EventRecord(slug="no-memray", sentence=refused, nodeid=name))
+            self._note("no-memray", name, refused)
 
     def watched(
         self,
@@ -228,26 +228,29 @@ class Evidence:
         """Runs in which every call is watched: what was opened where, and by which code.
 
         Args:
-            probe: the native memory that stays, where it is of interest: read around each call.
+            probe: the native memory that stays, where it is of interest: read around each call, if
+                what stays open does not tell where the leak is.
             python: sites of the Python memory that stays, to be recorded with it.
         """
         watches: list[Watch] = []
         runs: list[list[Left]] = []
-        # The first run only counts the calls around which the heap is to be read.
-        while len(runs) < (AGREE if probe is None else AGREE + 1) or (
-            len(runs) < _MOST_WATCHED_RUNS and not _are_placed(name, runs)
-        ):
-            watch = self._watch(item, nextitem, probe if runs else None)
+        while not _is_told(name, watches, runs, heap=probe is not None):
+            # What stays open may tell enough; the first run tells how many readings there would be.
+            reads = bool(runs) and (len(runs) >= AGREE or not any(runs))
+            if probe is not None and reads and not any(watch.reads_heap for watch in watches):
+                refused = too_many_readings(probe, watches[0].events)
+                if refused is not None:
+                    self._note("heap-not-watched", name, refused)
+                    probe = None
+                    continue
+            watch = self._watch(item, nextitem, probe if reads else None)
             watches.append(watch)
             runs.append(watch.left())
             if watch.refused is not None:
-                self._write(EventRecord(slug="not-watched", sentence=watch.refused, nodeid=name))
+                self._note("not-watched", name, watch.refused)
                 return Told()
-            refused = watch.heap_refused
-            if probe is not None and len(runs) == 1:
-                refused = too_many_readings(probe, watch.events)
-            if refused is not None:
-                self._write(EventRecord(slug="heap-not-watched", sentence=refused, nodeid=name))
+            if watch.heap_refused is not None:
+                self._note("heap-not-watched", name, watch.heap_refused)
                 probe = None
         resources = agree(name, runs)
         record = told_by(name, watches, self._root, python)
@@ -256,6 +259,9 @@ class Evidence:
             self._write(resource)
         self._write(record)
         return Told(causes=resource_causes(resources), watched=record)
+
+    def _note(self, slug: str, name: str, sentence: str) -> None:
+        self._write(EventRecord(slug=slug, sentence=sentence, nodeid=name))
 
     def _watch(self, item: pytest.Item, nextitem: Any, probe: Probe | None) -> Watch:
         watch = Watch(self._root, probe)
@@ -303,6 +309,17 @@ class Evidence:
 
     def _versions(self) -> dict[str, str]:
         return installed_packages()
+
+
+def _is_told(
+    name: str, watches: Sequence[Watch], runs: Sequence[Sequence[Left]], *, heap: bool
+) -> bool:
+    """Whether watched runs have told what they can: where what stays open was opened, or else, in
+    as many, where the heap grew."""
+    if len(runs) < AGREE or (len(runs) < _MOST_WATCHED_RUNS and not _are_placed(name, runs)):
+        return False
+    read = sum(watch.reads_heap for watch in watches)
+    return not heap or read >= AGREE or bool(resource_causes(agree(name, runs)))
 
 
 def _are_placed(name: str, runs: Sequence[Sequence[Left]]) -> bool:

@@ -341,7 +341,9 @@ class Repeater:
         # What only compiled code holds has a head, and no name for who holds it.
         unseen = all(cause.known == HELD_FROM_C for cause in causes)
         if unseen or self._grows_resources(found):
-            probe = None if not native else mapped_probe() if mapped else heap_probe()
+            probe = None
+            if native and unseen:
+                probe = mapped_probe() if mapped else heap_probe()
             seen = self._evidence.watched(item, name, nextitem, probe=probe, python=sites)
             causes = causes or list(seen.causes)
         for cause in causes:
