@@ -28,6 +28,7 @@ from pytest_leakcheck.judge.suspects import (
     Suspect,
     choose_screened,
     choose_witnesses,
+    file_of,
     find_suspects,
     fixture_suspects,
     function_of,
@@ -37,7 +38,6 @@ from pytest_leakcheck.judge.suspects import (
 from pytest_leakcheck.plan import (
     Plan,
     Task,
-    file_of,
     in_portions,
     in_suite_order,
     owner,

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import msgspec
 
+from pytest_leakcheck.judge.suspects import file_of
 from pytest_leakcheck.records import TestRecord
 from pytest_leakcheck.settings import Settings
 
 # Tests may have `os` patched.
 _open, _close, _read, _write = os.open, os.close, os.read, os.write
 _NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-_OLD_FILE, _SEPARATOR, _MOST_DIGITS = os.O_RDONLY, os.sep, 20
+_OLD_FILE, _MOST_DIGITS = os.O_RDONLY, 20
 
 #: About so many portions come to each process, or fewer of so many tasks each.
 _PORTIONS, _LEAST_PORTION = 8, 3
@@ -99,11 +100,6 @@ def worker_environment(plan: Plan) -> dict[str, str]:
     }
 
 
-def file_of(nodeid: str) -> str:
-    """The file that collects a test, relative to the root folder."""
-    return nodeid.partition("::")[0]
-
-
 def in_suite_order(tasks: Iterable[Task], order: Mapping[str, Sequence[TestRecord]]) -> list[Task]:
     """The tasks as the suite has them, those on fixtures of a file after its tests.
 
@@ -148,7 +144,7 @@ def claim(folder: Path, portion: int, lane: int) -> bool:
     Where files cannot be made, every process takes it: it is better repeated twice than never.
     """
     try:
-        file = _open(f"{folder}{_SEPARATOR}{portion}", _NEW_FILE)
+        file = _open(folder / str(portion), _NEW_FILE)
     except FileExistsError:
         return owner(folder, portion) == lane
     except OSError:
@@ -165,7 +161,7 @@ def claim(folder: Path, portion: int, lane: int) -> bool:
 def owner(folder: Path, portion: int) -> int | None:
     """The lane that has taken a portion; ``None`` where none has, -1 where it is about to."""
     try:
-        file = _open(f"{folder}{_SEPARATOR}{portion}", _OLD_FILE)
+        file = _open(folder / str(portion), _OLD_FILE)
     except OSError:
         return None
     try:

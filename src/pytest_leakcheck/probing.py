@@ -17,6 +17,7 @@ from pytest_leakcheck.bisect import Answer, Bisection, Probe, Stopped
 from pytest_leakcheck.errors import RunError, UsageError
 from pytest_leakcheck.journal import Run, read_journal
 from pytest_leakcheck.judge.runs import read_repeats, settings_of
+from pytest_leakcheck.judge.suspects import file_of
 from pytest_leakcheck.judge.verdict import Judgement, judge_repeats
 from pytest_leakcheck.plan import EARLIER_ENDED, NOT_COLLECTED, Plan, Task
 from pytest_leakcheck.records import Outcome, RunInfo, TestRecord
@@ -104,7 +105,7 @@ def find_root(run: Run, nodeid: str) -> Path:
     Raises:
         RunError: neither holds the test's file.
     """
-    file = _file_of(nodeid)
+    file = file_of(nodeid)
     around = [*run.folder.resolve().parents, Path.cwd(), *Path.cwd().parents]
     holding = [folder for folder in around if (folder / file).is_file()]
     named = [folder for folder in holding if folder.name == run.info.rootdir]
@@ -204,7 +205,7 @@ class Prober:
         task = Task(
             name=self._nodeid,
             nodeid=self._plain(self._nodeid),
-            file=_file_of(self._nodeid),
+            file=file_of(self._nodeid),
             after=[self._plain(nodeid) for nodeid in earlier if nodeid not in gone],
         )
         start = self._start(task)
@@ -238,7 +239,7 @@ class Prober:
         return nodeid
 
     def _is_there(self, nodeid: str) -> bool:
-        return (self._root / _file_of(nodeid)).is_file()
+        return (self._root / file_of(nodeid)).is_file()
 
     def _start(self, task: Task) -> Start:
         progress = self._folder / f"{self._number}.progress"
@@ -251,7 +252,7 @@ class Prober:
             tasks=[task],
         )
         path.write_bytes(msgspec.json.encode(plan))
-        files = dict.fromkeys(_file_of(nodeid) for nodeid in (*task.after, task.file))
+        files = dict.fromkeys(file_of(nodeid) for nodeid in (*task.after, task.file))
         return Start(
             command=[
                 *(sys.executable, "-m", "pytest", *usable_arguments(self._info)),
@@ -322,7 +323,3 @@ def _by_name(
 ) -> dict[str, str]:
     told = {event.nodeid: event.sentence for event in found.events if event.slug == slug}
     return {nodeid: told[plain(nodeid)] for nodeid in earlier if plain(nodeid) in told}
-
-
-def _file_of(nodeid: str) -> str:
-    return nodeid.partition("::")[0]

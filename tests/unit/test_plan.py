@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -11,8 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+sys.path.append(str(Path(__file__).parent / "report"))
+
+import samples
+
 from pytest_leakcheck.plan import Task, claim, in_portions, in_suite_order, owner
-from pytest_leakcheck.records import Growth, Reading, TestRecord
+from pytest_leakcheck.records import TestRecord
 
 
 def tasks(*sizes: int) -> list[Task]:
@@ -78,17 +83,7 @@ def test_portions_begin_with_files_where_they_can() -> None:
 
 def ran(*nodeids: str) -> list[TestRecord]:
     """A worker's tests."""
-    return [
-        TestRecord(
-            nodeid=nodeid,
-            index=index,
-            outcome="passed",
-            duration_s=0.0,
-            reading=Reading(at_s=0.0),
-            growth=Growth(),
-        )
-        for index, nodeid in enumerate(nodeids)
-    ]
+    return [samples.swept(nodeid, index) for index, nodeid in enumerate(nodeids)]
 
 
 def test_tasks_stand_as_their_tests_ran() -> None:

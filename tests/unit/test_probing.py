@@ -14,7 +14,6 @@ import samples
 from pytest_leakcheck.errors import RunError, UsageError
 from pytest_leakcheck.journal import Run
 from pytest_leakcheck.probing import Prober, find_place, find_root, usable_arguments
-from pytest_leakcheck.records import Growth, Reading, TestRecord
 from pytest_leakcheck.watch import with_exact_heap
 
 
@@ -22,21 +21,9 @@ def run_of(folder: Path, **order: list[str]) -> Run:
     """A run whose workers ran these tests in this order."""
     run = Run(folder=folder, info=samples.info())
     for worker, nodeids in order.items():
-        run.order[worker] = [swept(nodeid, at) for at, nodeid in enumerate(nodeids)]
+        run.order[worker] = [samples.swept(nodeid, at) for at, nodeid in enumerate(nodeids)]
         run.tests += run.order[worker]
     return run
-
-
-def swept(nodeid: str, index: int) -> TestRecord:
-    """One test's account."""
-    return TestRecord(
-        nodeid=nodeid,
-        index=index,
-        outcome="passed",
-        duration_s=0.1,
-        reading=Reading(at_s=1.0),
-        growth=Growth(),
-    )
 
 
 TESTS = ["t/test_a.py::test_one", "t/test_a.py::test_two", "t/test_b.py::test_three"]

@@ -87,6 +87,19 @@ def match(
     return None
 
 
+def told_by(known: Known | None) -> dict[str, Any]:
+    """What an entry tells of a cause that fits it, as fields of :class:`~.records.Cause`."""
+    if known is None:
+        return {}
+    return {
+        "known": known.id,
+        "what": known.what,
+        "remedy": known.remedy,
+        "link": known.link,
+        "endless": known.endless,
+    }
+
+
 def _one_fits(patterns: str | list[str], names: Iterable[str]) -> bool:
     wanted = _listed(patterns)
     return any(fits(pattern, name) for name in names for pattern in wanted)

@@ -238,15 +238,11 @@ class _Explanation:
             steps=steps_of(self.graph, path, BORN) if path is not None else [],
             contents=largest(node, owned, self.graph.sizes),
             label=self.graph.label(node),
-            known=known.id if known else None,
-            what=known.what if known else "",
-            remedy=known.remedy if known else "",
-            link=known.link if known else "",
             bounded=(known is not None and known.bounded) or bound.certain or one_value,
-            endless=known is not None and known.endless,
             limit=bound.stated,
             dead=is_dead_reference(node),
             weak=is_keyed_weakly(chain) or refers_weakly(members),
+            **catalogue.told_by(known),
             **self._amounts(alike),
         )
 

@@ -215,15 +215,11 @@ class _Found:
             per_run=per_run,
             python_bytes=round(item_bytes * per_run),
             label=label,
-            known=known.id if known else None,
-            what=known.what if known else "",
-            remedy=known.remedy if known else "",
-            link=known.link if known else "",
             bounded=(known is not None and known.bounded) or bound.certain,
-            endless=known is not None and known.endless,
             limit=bound.stated,
             dead=bool(newest) and all(is_dead_reference(item[-1]) for item in newest),
             extension=any(self.graph.is_extension(o) for item in newest for o in item),
+            **catalogue.told_by(known),
         )
 
 

@@ -282,6 +282,11 @@ def function_of(nodeid: str) -> str:
     return nodeid.partition("[")[0]
 
 
+def file_of(nodeid: str) -> str:
+    """The file that collects a test, relative to the root folder."""
+    return nodeid.partition("::")[0]
+
+
 def choose_witnesses(
     suspects: Iterable[Suspect], most: int, heard: Container[str] = ()
 ) -> dict[str, list[Suspect]]:
@@ -326,10 +331,10 @@ def _spread_over_files(group: list[Suspect], most: int) -> list[Suspect]:
     for taken in (files, functions):
         for suspect in ranked:
             function = function_of(suspect.nodeid)
-            key = function.partition("::")[0] if taken is files else function
+            key = file_of(function) if taken is files else function
             if len(chosen) < most and key not in taken and suspect not in chosen:
                 chosen.append(suspect)
-                files.add(function.partition("::")[0])
+                files.add(file_of(function))
                 functions.add(function)
     chosen += [s for s in ranked if s not in chosen][: most - len(chosen)]
     return chosen

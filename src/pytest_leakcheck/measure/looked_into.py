@@ -50,9 +50,7 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
     """A test that leaks by what it leaves open, and where that was opened."""
 
     nodeid: str
-    function: str
-    amounts: tuple[tuple[str, int], ...]
-    kinds: list[str]
+    likeness: Likeness
     places: list[OpenedAt]
     """Empty where it was not watched."""
 
@@ -128,9 +126,8 @@ class LookedInto:
 
     def _keep(self, note: Note) -> None:
         if isinstance(note, Opened):
-            likeness = Likeness(note.function, note.amounts, frozenset(note.kinds))
-            self._instances.setdefault(likeness, note.nodeid)
-            others = self._others.setdefault(likeness[1:], [])
+            self._instances.setdefault(note.likeness, note.nodeid)
+            others = self._others.setdefault(note.likeness[1:], [])
             known = any(set(note.places) == set(other.places) for other in others)
             if note.places and not known and len(others) < _MOST_ALIKE:
                 others.append(note)

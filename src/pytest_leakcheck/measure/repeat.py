@@ -276,8 +276,7 @@ class Repeater:
             self._known.add(Endured(held))
         if likeness is not None and self._verdict(found) == "leak":
             places = sorted(self._evidence.places_of(name))
-            function, amounts, kinds = likeness
-            self._known.add(Opened(name, function, amounts, sorted(kinds), places))
+            self._known.add(Opened(name, likeness, places))
         return found
 
     def _opens_like(self, others: Sequence[Opened], item: pytest.Item, nextitem: Any) -> str:

@@ -15,8 +15,7 @@ LIKE = Likeness("t.py::test_words", (("fds", 1),), frozenset({"shop.Words"}))
 
 def opened(nodeid: str = "t.py::test_words[1]", *, places: bool = True) -> Opened:
     """A test that leaves one file open."""
-    function, amounts, kinds = LIKE
-    return Opened(nodeid, function, amounts, sorted(kinds), [FILE] if places else [])
+    return Opened(nodeid, LIKE, [FILE] if places else [])
 
 
 @pytest.fixture(name="path")

@@ -349,6 +349,18 @@ def chroma_run(
     return run, JudgedRun(info=run.info, tests=verdicts, causes=summaries(verdicts))
 
 
+def swept(nodeid: str, index: int) -> TestRecord:
+    """The account of a test that leaves nothing."""
+    return TestRecord(
+        nodeid=nodeid,
+        index=index,
+        outcome="passed",
+        duration_s=0.1,
+        reading=Reading(at_s=1.0),
+        growth=Growth(),
+    )
+
+
 def _one_test(run: Run, worker: str, verdict: TestVerdict, number: int, rss: int) -> None:
     grew = int(verdict.slopes["heap_bytes"].per_run)
     record = TestRecord(
