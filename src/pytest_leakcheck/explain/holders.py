@@ -74,6 +74,8 @@ class _Search:
         self.roots: dict[int, Root] = {}
         self.starts: list[list[int]] = []
         self.buckets: dict[int, list[int]] = {}
+        self.passed: set[int] = set()
+        """Not expanded, since no head below needed it."""
         self.found = 0
         self.ignore = {id(self.nodes), id(groups), *map(id, groups), *ignore_ids}
         self.groups = groups
@@ -94,14 +96,15 @@ class _Search:
                 slack -= 1
                 if not wanted:
                     return
-            level = [p for p in level if self.heads_below[p] & wanted]
-            if not level:
+            needed = [p for p in level if self.heads_below[p] & wanted]
+            self.passed.update(set(level).difference(needed))
+            if not needed:
                 continue
             levels += 1
-            if len(level) > width or levels > _LEVELS or clock() > deadline:
+            if len(needed) > width or levels > _LEVELS or clock() > deadline:
                 self._walk_forwards(clock, deadline)
                 return
-            self._expand(level, cost)
+            self._expand(needed, cost)
         self._end_of_sight()
 
     def _settle(self, level: list[int]) -> list[int]:
@@ -166,6 +169,9 @@ class _Search:
                 self.heads_below[position] |= added
                 if position in self.roots and self.cost[position] < _CHEAP:
                     self.found |= added
+                if position in self.passed and added & ~self.found:
+                    self.passed.discard(position)
+                    self.buckets.setdefault(self.cost[position], []).append(position)
                 work += [(above, added) for above in self.up[position]]
 
     def _end_of_sight(self) -> None:

@@ -128,6 +128,17 @@ def test_several_heads_share_one_walk() -> None:
     assert g.asked[0] == ["A", "B"]
 
 
+def test_a_way_that_one_head_did_not_need_is_open_to_another() -> None:
+    """What holds the first head as well was passed over when that had its root."""
+    g = graph(
+        root("near").key(1).holds("A"),
+        root("far").attr("p").holds("P").key("a").holds("A"),
+        root("far").attr("p").holds("P").attr("x").attr("y").key(1).holds("B"),
+    )
+    paths = find_holders(g, [[g["A"]], [g["B"]]], ())
+    assert [line(path) for path in paths] == ["near[*]", "far.p.x.y[*]"]
+
+
 def test_a_walk_that_fans_out_ends_in_a_forward_walk() -> None:
     wide = [root("app").attr("hub").key(n).attr("x").holds("Session") for n in range(5)]
     g = graph(*wide)
