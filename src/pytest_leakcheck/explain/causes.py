@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from pytest_leakcheck.records import Cause
+from pytest_leakcheck.records import Cause, Content
 
 from . import catalogue
 from .anatomy import Live, is_dead_reference, is_weak, type_name
 from .bounds import NONE, bound_of, is_keyed_weakly, is_one_value, refers_weakly
 from .chains import context_value
 from .containers import ContainerWatch, watch_containers
-from .contents import largest
+from .contents import largest, weight
 from .graph import OUT_OF_SIGHT, LiveGraph
 from .heads import Head, heads_of
 from .holders import NOT_FOUND, find_holders
@@ -34,6 +34,8 @@ _BATCH = 12
 _SAMPLED = 24
 #: Starting points of one head: members of a large cycle that are held from outside.
 _STARTS = 8
+#: Heads of one cause of which the one with the largest contents is shown.
+_COMPARED = 8
 _PATCH = "mock-patch-not-stopped"
 _PATCHER = "unittest.mock._patch"
 
@@ -236,7 +238,7 @@ class _Explanation:
             head=name,
             holder=line,
             steps=steps_of(self.graph, path, BORN) if path is not None else [],
-            contents=largest(node, owned, self.graph.sizes),
+            contents=self._contents(node, owned, number, alike),
             label=self.graph.label(node),
             bounded=(known is not None and known.bounded) or bound.certain or one_value,
             limit=bound.stated,
@@ -245,6 +247,20 @@ class _Explanation:
             **catalogue.told_by(known),
             **self._amounts(alike),
         )
+
+    def _contents(
+        self, node: Live, owned: Collection[int], number: int, alike: list[int]
+    ) -> list[Content]:
+        """The largest things in the head or in one of a few like it: of a mock's calls one keeps a
+        payload, the next nothing."""
+        found = [largest(node, owned, self.graph.sizes)]
+        if node is self.survivors[self.heads[number].representative]:
+            for n in (n for n in alike[:_COMPARED] if n != number):
+                head = self.heads[n]
+                goes_with_it = {id(self.survivors[m]) for m in head.owned}
+                other = self.survivors[head.representative]
+                found.append(largest(other, goes_with_it, self.graph.sizes))
+        return max(found, key=weight)
 
     def _amounts(self, numbers: list[int]) -> dict[str, Any]:
         """What heads of one cause add up to."""
@@ -305,4 +321,5 @@ def _sum(known: Cause | None, cause: Cause) -> Cause:
         python_bytes=known.python_bytes + cause.python_bytes,
         extension=known.extension or cause.extension,
         dead=known.dead and cause.dead,
+        contents=max(known.contents, cause.contents, key=weight),
     )

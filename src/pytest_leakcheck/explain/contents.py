@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from gc import is_tracked as _is_tracked
 
 from pytest_leakcheck.records import Content
@@ -43,6 +43,11 @@ def largest(head: Live, owned: Collection[int], sizes: Sizes, limit: int = 3) ->
         for size, at in weights[:limit]
         if size >= _WORTH_BYTES
     ]
+
+
+def weight(contents: Sequence[Content]) -> int:
+    """Bytes of the largest of them; 0 of none."""
+    return max((content.bytes for content in contents), default=0)
 
 
 def _is_class(o: Live) -> bool:

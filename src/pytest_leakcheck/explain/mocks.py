@@ -10,6 +10,7 @@ import msgspec
 
 from pytest_leakcheck.records import Cause
 
+from .contents import weight
 from .paths import fingerprint
 
 _KEPT = "mock-calls-kept"
@@ -35,17 +36,14 @@ def _home(cause: Cause) -> str:
 
 
 def _weight(cause: Cause) -> int:
-    return max(_largest(cause), cause.python_bytes)
-
-
-def _largest(cause: Cause) -> int:
-    return max((content.bytes for content in cause.contents), default=0)
+    return max(weight(cause.contents), cause.python_bytes)
 
 
 def _one(home: str, group: list[Cause]) -> Cause:
     # An argument stands in several of the lists, so none of them alone retains it.
     own = sum(cause.python_bytes for cause in group)
-    shared = _largest(group[0]) if _largest(group[0]) > own else 0
+    largest = weight(group[0].contents)
+    shared = largest if largest > own else 0
     return msgspec.structs.replace(
         group[0],
         fingerprint=fingerprint(home, [_KEPT], group[0].head),

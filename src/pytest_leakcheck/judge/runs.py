@@ -395,11 +395,12 @@ def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> Caus
         for cause in causes_of(run, witness.nodeid):
             if cause.fingerprint == fingerprint:
                 causes[witness.nodeid] = cause
-    best = _typical([w for w in witnesses if w.nodeid in causes], fingerprint) or witnesses[0]
+    best = _typical([w for w in witnesses if w.nodeid in causes], causes, fingerprint)
+    best = best or witnesses[0]
     cause = causes.get(best.nodeid) or next(iter(causes.values()))
     total: dict[str, float] = defaultdict(float)
     for witness in witnesses:
-        for name, value in moves_with(cause, witness).items():
+        for name, value in moves_with(causes.get(witness.nodeid, cause), witness).items():
             total[name] += value.per_run
     return CauseSummary(
         cause=cause,
@@ -416,8 +417,11 @@ def _opened(run: Run, witnesses: list[TestVerdict], fingerprint: str) -> list[Re
     return next(filter(None, map(run.opened_by, carried)), [])
 
 
-def _typical(witnesses: Sequence[TestVerdict], fingerprint: str) -> TestVerdict | None:
-    """The repeated witness with the fewest other causes; of equal ones the middle by C heap."""
+def _typical(
+    witnesses: Sequence[TestVerdict], causes: Mapping[str, Cause], fingerprint: str
+) -> TestVerdict | None:
+    """The repeated witness with the fewest other causes; of equal ones the middle by the objects
+    of this cause, then by C heap: objects are the same in the next run."""
     if not witnesses:
         return None
 
@@ -426,7 +430,13 @@ def _typical(witnesses: Sequence[TestVerdict], fingerprint: str) -> TestVerdict 
 
     lowest = min(map(rank, witnesses))
     alike = [w for w in witnesses if rank(w) == lowest]
-    alike.sort(key=lambda w: (w.slopes.get("heap_bytes", _NONE).per_run, w.nodeid))
+    alike.sort(
+        key=lambda w: (
+            causes[w.nodeid].objects,
+            w.slopes.get("heap_bytes", _NONE).per_run,
+            w.nodeid,
+        )
+    )
     return alike[len(alike) // 2]
 
 

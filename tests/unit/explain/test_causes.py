@@ -52,6 +52,11 @@ class Service:
         return x
 
 
+class Text:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
 class Node:
     next: Any = None
 
@@ -208,6 +213,20 @@ def test_calls_kept_by_a_shared_mock_name_the_mocks_home() -> None:
     assert f"{HERE}.CLIENT._mock_mock_calls[*]" in holders
     assert {c.known for c in causes} == {"mock-calls-kept"}
     assert {c.head for c in causes} <= {"unittest.mock._Call", f"{HERE}.Payload"}
+
+
+@pytest.mark.parametrize("letters", [[50_000, 1], [1, 50_000]])
+def test_a_cause_shows_what_its_largest_head_keeps(letters: list[int]) -> None:
+    """Also where another holder shares it, so that it counts for neither."""
+
+    def action() -> None:
+        made = [Text("x" * n) for n in letters]
+        LIST.extend(made)
+        DICT["shared"] = [text.text for text in made]
+
+    (cause,) = (c for c in causes_of(action) if c.holder == f"{HERE}.LIST[*]")
+    assert cause.python_bytes < 50_000
+    assert [(c.path, c.type) for c in cause.contents] == [(".text", "str")]
 
 
 def test_a_patch_never_stopped_names_the_patched_place() -> None:

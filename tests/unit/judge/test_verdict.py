@@ -877,6 +877,25 @@ def test_causes_are_summed_over_their_witnesses_worst_first() -> None:
     assert second.witnesses == ["t.py::a"]
 
 
+def test_each_witness_counts_with_its_own_share_of_a_cause() -> None:
+    """Which of them is shown depends on the objects that it leaves, not on the heap's noise."""
+    shares = {"t.py::a": 8, "t.py::b": 4, "t.py::c": 6}
+    run = a_run(
+        *(swept(nodeid, 3) for nodeid in shares),
+        repeats={nodeid: leaking(nodeid) for nodeid in shares},
+        causes={
+            nodeid: [
+                CauseRecord(nodeid=nodeid, cause=cause(objects=objects, python_bytes=100 * objects))
+            ]
+            for nodeid, objects in shares.items()
+        },
+    )
+    (summary,) = judge_run(run).causes
+    assert summary.witnesses == ["t.py::c", "t.py::a", "t.py::b"]
+    assert summary.total["python_bytes"] == 1800
+    assert summary.slopes["survivors"].per_run == 6
+
+
 def test_a_cause_of_a_test_that_settles_is_not_told() -> None:
     """Causes are those of leaks and of what wider fixtures hold."""
     run = a_run(
