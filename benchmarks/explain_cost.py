@@ -38,6 +38,11 @@ if shape == "linked list of 10,000":
         last.next = Session(); last = last.next
     shop.registry["first"] = leaked[0]
     target = [last]
+elif shape == "one object with 1,000 holders":
+    leaked = [Session()]
+    for number in range(1_000):
+        shop.registry[number] = [{{"shared": leaked[0]}}]
+    target = leaked
 elif shape == "a reference in C only":
     import ctypes
     for one in leaked:
@@ -96,7 +101,7 @@ _TOOLS = {
 }
 _SHAPES = (
     *("one dict on a module", "linked list of 10,000", "one dict with all"),
-    "a reference in C only",
+    *("one object with 1,000 holders", "a reference in C only"),
 )
 
 #: A tool that takes longer than this on one question is given up.

@@ -200,16 +200,19 @@ class _Explanation:
         """Heads of the same type in the same container: they need no search of their own."""
         if path is None or not path.gathers or len(path.chain) < 2:
             return [number]
-        inside = {id(o) for o in self.graph.referents(path.chain[-2])}
         kind = self._type(number)
+        alike = [n for n in pending if n != number and self._type(n) == kind]
+        outside = {id(self.survivors[m]) for n in alike for m in self.heads[n].outside}
+        if not outside:
+            return [number]
+        inside = outside.intersection(map(id, self.graph.referents(path.chain[-2])))
         return [
-            n
-            for n in pending
-            if n == number
-            or (
-                self._type(n) == kind
-                and any(id(self.survivors[m]) in inside for m in self.heads[n].outside)
-            )
+            number,
+            *(
+                n
+                for n in alike
+                if any(id(self.survivors[m]) in inside for m in self.heads[n].outside)
+            ),
         ]
 
     def _cause(self, number: int, path: Path | None, alike: list[int]) -> Cause:

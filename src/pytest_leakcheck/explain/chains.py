@@ -41,10 +41,17 @@ _raw_back = types.FrameType.__dict__["f_back"].__get__
 _context_items = contextvars.Context.items
 
 
+#: Of a chain that repeats the same types, so many steps are named at either end.
+_NAMED = 64
+#: Longest run of types that is recognised as one that repeats.
+_PERIOD = 6
+
+
 def name_chain(chain: list[Live]) -> list[tuple[Live, Edge]]:
     """Each merged step after the first object: (object, edge that leads to it).
 
-    O(size of the containers on the way).
+    What lies between the ends of a long linked list repeats them and is left out: to name an
+    attribute may give its object a dict, which stays. O(size of the containers that are named).
     """
     steps: list[tuple[Live, Edge]] = []
     at = 0
@@ -52,7 +59,22 @@ def name_chain(chain: list[Live]) -> list[tuple[Live, Edge]]:
         edge, links = _merged(chain, at)
         at += links
         steps.append((chain[at], edge))
+        if len(steps) % _NAMED == 0:
+            at = _past_repeats(chain, at)
     return steps
+
+
+def _past_repeats(chain: list[Live], at: int) -> int:
+    """Near the end of the stretch that repeats the types before this position, in the same phase;
+    the position itself where there is no long one. O(length of the stretch)."""
+    for period in range(1, min(_PERIOD, at) + 1):
+        end = at
+        while end < len(chain) and type(chain[end]) is type(chain[end - period]):
+            end += 1
+        left_out = (end - at - _NAMED) // period * period
+        if left_out > 0:
+            return at + left_out
+    return at
 
 
 def _merged(chain: list[Live], at: int) -> tuple[Edge, int]:

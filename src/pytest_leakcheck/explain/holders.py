@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator
 from heapq import heappop, heappush
+from itertools import islice, zip_longest
 from time import perf_counter as _perf_counter
 
 from .graph import NEVER, Hop, Node, ObjectGraph, Root
@@ -17,10 +18,18 @@ from .paths import Path
 
 Clock = Callable[[], float]
 
-#: A level wider than this is searched forwards: a backward step costs the heap times it.
-WIDTH = 400
+#: Of a level wider than this some nodes are asked for, half as many: a backward step costs the heap
+#: times its width.
+WIDTH = 128
+#: Of those at least so many for each head.
+_LEAST = 4
 #: A longer walk costs more than one forwards over everything: lists and trees of nodes.
 _LEVELS = 30
+#: So many levels whose types repeat those of as many levels before are a chain: a linked list, a
+#: tree of parents, dicts in dicts.
+_PERIOD = 3
+#: With more nodes than this on those levels, it is no chain.
+_NARROW = 64
 #: More levels to look for a container once only attributes (which are replaced) were found.
 _SLACK = 2
 #: Paths are cheap below this toll, and worth that slack.
@@ -76,6 +85,10 @@ class _Search:
         self.buckets: dict[int, list[int]] = {}
         self.passed: set[int] = set()
         """Not expanded, since no head below needed it."""
+        self.left_out = False
+        """Whether nodes were not expanded for which others stand."""
+        self.recent: list[list[int]] = []
+        """The last levels that were expanded, since the last leap."""
         self.found = 0
         self.ignore = {id(self.nodes), id(groups), *map(id, groups), *ignore_ids}
         self.groups = groups
@@ -89,6 +102,9 @@ class _Search:
         slack, levels = _SLACK, 0
         while self.buckets:
             cost = min(self.buckets)
+            if cost >= _CHEAP and self.left_out and self._open_heads():
+                self.left_out = False
+                self._walk_forwards(clock, deadline, cheaply=True)
             level = self._settle(self.buckets.pop(cost))
             wanted = self._open_heads()
             if not wanted:
@@ -101,10 +117,15 @@ class _Search:
             if not needed:
                 continue
             levels += 1
-            if len(needed) > width or levels > _LEVELS or clock() > deadline:
+            if levels > _LEVELS or clock() > deadline:
                 self._walk_forwards(clock, deadline)
                 return
+            if len(needed) > width:
+                needed = self._some(needed, wanted, width // 2)
+            self._leap(needed, cost)
             self._expand(needed, cost)
+        if self.left_out and self._open_heads():
+            self._walk_forwards(clock, deadline)
         self._end_of_sight()
 
     def _settle(self, level: list[int]) -> list[int]:
@@ -113,6 +134,25 @@ class _Search:
             if position in self.roots:
                 self.found |= self.heads_below[position]
         return [p for p in level if p not in self.roots]
+
+    def _some(self, level: list[int], wanted: int, most: int) -> list[int]:
+        """Some nodes of a wide level for each head, of as many types as there are.
+
+        What holds a head is alive, so it leads to a root as well, if it is not held from C.
+        """
+        self.left_out = True
+        numbers = [n for n in range(len(self.groups)) if wanted >> n & 1]
+        each = max(_LEAST, most // len(numbers))
+        chosen: dict[int, None] = {}
+        for number in numbers:
+            by_type: dict[str, list[int]] = {}
+            for p in level:
+                if self.heads_below[p] >> number & 1:
+                    by_type.setdefault(self.graph.type_name(self.nodes[p]), []).append(p)
+            turns = (p for turn in zip_longest(*by_type.values()) for p in turn if p is not None)
+            chosen.update(dict.fromkeys(islice(turns, each)))
+        self.passed.update(p for p in level if p not in chosen)
+        return list(chosen)
 
     def _open_heads(self) -> int:
         return ((1 << len(self.groups)) - 1) & ~self.found
@@ -149,13 +189,17 @@ class _Search:
         self.ignore.discard(id(targets))
 
     def _add(self, node: Node, cost: int, toll: int, heads: int) -> int:
+        position = self._enter(node, cost, toll, heads)
+        self.buckets.setdefault(cost, []).append(position)
+        return position
+
+    def _enter(self, node: Node, cost: int, toll: int, heads: int) -> int:
         position = self.index[self.graph.key(node)] = len(self.nodes)
         self.nodes.append(node)
         self.up.append([])
         self.cost.append(cost)
         self.toll.append(toll)
         self.heads_below.append(heads)
-        self.buckets.setdefault(cost, []).append(position)
         return position
 
     def _link(self, holder: int, target: int) -> None:
@@ -174,6 +218,64 @@ class _Search:
                     self.buckets.setdefault(self.cost[position], []).append(position)
                 work += [(above, added) for above in self.up[position]]
 
+    def _leap(self, level: list[int], cost: int) -> None:
+        """Where a chain of nodes of some types has begun, enter the rest of it at once.
+
+        Of its nodes only those are asked for that something else refers to as well. O(heap) to find
+        the nodes of these types, less than a level costs.
+        """
+        self.recent.append(level)
+        chain = self._chained()
+        if not chain:
+            return
+        self.recent.clear()
+        self.ignore.add(id(chain))
+        members = self.graph.alike(chain)
+        self.ignore.discard(id(chain))
+        subgraph = self.graph.subgraph(members)
+        above: dict[int, list[int]] = {}
+        for member, references in enumerate(subgraph.references):
+            for target in references:
+                above.setdefault(target, []).append(member)
+        at = {self.graph.key(node): member for member, node in enumerate(members)}
+        work = [at[key] for p in level if (key := self.graph.key(self.nodes[p])) in at]
+        external = subgraph.external or [1] * len(members)
+        while work:
+            target = work.pop()
+            below = self.index[self.graph.key(members[target])]
+            for member in above.get(target, ()):
+                position = self.index.get(key := self.graph.key(members[member]))
+                if position is None and key not in self.ignore:
+                    position = self._pass(members[member], cost + 1, asked=external[member] > 0)
+                    if position is not None and position not in self.roots:
+                        work.append(member)
+                if position is not None and position != below:
+                    self._link(position, below)
+
+    def _chained(self) -> list[Node]:
+        """Nodes of the last levels of the types that the levels before have as well."""
+        if len(self.recent) < 2 * _PERIOD or sum(map(len, self.recent[-_PERIOD:])) > _NARROW:
+            return []
+        names = [
+            {self.graph.type_name(self.nodes[p]) for level in levels for p in level}
+            for levels in (self.recent[-2 * _PERIOD : -_PERIOD], self.recent[-_PERIOD:])
+        ]
+        both = names[0] & names[1]
+        last = [p for level in self.recent[-_PERIOD:] for p in level if not self.toll[p]]
+        return [self.nodes[p] for p in last if self.graph.type_name(self.nodes[p]) in both]
+
+    def _pass(self, node: Node, cost: int, *, asked: bool) -> int | None:
+        """Enter a node of a chain, to be expanded or not: the whole chain reads as one step."""
+        toll = self.graph.toll(node)
+        if toll == NEVER:
+            return None
+        root = self.graph.root(node)
+        enter = self._add if asked or root is not None else self._enter
+        position = enter(node, cost + toll, toll, 0)
+        if root is not None:
+            self.roots[position] = root
+        return position
+
     def _end_of_sight(self) -> None:
         """Names what nothing visible refers to, for heads that have no other root."""
         for position, above in enumerate(self.up):
@@ -184,15 +286,20 @@ class _Search:
 
     # --- the walk forwards
 
-    def _walk_forwards(self, clock: Clock, deadline: float) -> None:
-        """From the modules down to the open heads: O(heap) once, 1 s per million objects."""
+    def _walk_forwards(self, clock: Clock, deadline: float, *, cheaply: bool = False) -> None:
+        """From the modules down to the open heads: O(heap) once, 1 s per million objects.
+
+        Args:
+            cheaply: not from the harness's modules.
+        """
         wanted = {
             self.graph.key(self.nodes[p])
             for number, starts in enumerate(self.starts)
             if self._open_heads() >> number & 1
             for p in starts
         }
-        walk = _Walk(self.graph, self.ignore | wanted)
+        entries = [e for e in self.graph.entries() if not (cheaply and self.graph.toll(e))]
+        walk = _Walk(self.graph, entries, self.ignore | wanted)
         while wanted and walk.goes_on() and clock() <= deadline + _GRACE_S:
             for key in walk.step(wanted):
                 self._adopt(walk.way_to(key), key)
@@ -326,9 +433,9 @@ class _Walk:
     """A walk forwards, breadth first, a batch of nodes at a time: what a batch refers to is asked
     for at once, and which of its nodes refers to what only on the way to a head."""
 
-    def __init__(self, graph: ObjectGraph, barred: Iterable[int]) -> None:
+    def __init__(self, graph: ObjectGraph, entries: list[Node], barred: Iterable[int]) -> None:
         self._graph = graph
-        self._nodes: list[Node] = list(graph.entries())
+        self._nodes = entries
         self._entries = len(self._nodes)
         self._begins = [0]
         """The position at which each batch begins, and behind them that of the next …"""

@@ -14,7 +14,7 @@ from pytest_leakcheck.explain.graph import NEVER, Hop, Referents, Root
 from pytest_leakcheck.explain.status import Status
 from pytest_leakcheck.explain.subgraph import Subgraph
 
-__all__ = ["NEVER", "Graph", "graph", "loose", "root"]
+__all__ = ["NEVER", "Chain", "Graph", "graph", "loose", "root"]
 
 
 @dataclass(eq=False)
@@ -104,7 +104,16 @@ class Graph:
     def subgraph(self, nodes: list[Thing]) -> Subgraph:
         index = {id(node): position for position, node in enumerate(nodes)}
         references = [[index[id(t)] for *_, t in node.held if id(t) in index] for node in nodes]
-        return Subgraph(references, [node.size for node in nodes])
+        subgraph = Subgraph(references, [node.size for node in nodes])
+        inside = [0] * len(nodes)
+        for targets in references:
+            for target in targets:
+                inside[target] += 1
+        every = [id(t) for thing in self.things.values() for *_, t in thing.held]
+        subgraph.external = [
+            every.count(id(node)) - n for node, n in zip(nodes, inside, strict=True)
+        ]
+        return subgraph
 
     def referents(self, node: Thing) -> list[Thing]:
         return [target for *_, target in node.held]
@@ -122,6 +131,10 @@ class Graph:
             if hits:
                 found.append((thing, hits))
         return found
+
+    def alike(self, nodes: list[Thing]) -> list[Thing]:
+        kinds = {node.type for node in nodes}
+        return [thing for thing in self.things.values() if thing.type in kinds]
 
     def root(self, node: Thing) -> Root | None:
         return node.root

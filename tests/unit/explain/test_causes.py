@@ -486,7 +486,7 @@ def test_a_forward_walk_finds_what_the_collector_does_not_track(
     """A dict of plain values, which a watch for containers that grow looks for."""
     table = {1: 2}
     monkeypatch.setattr(sys.modules[__name__], "table", table, raising=False)
-    (path,) = find_holders(LiveGraph(), [[table]], (), width=0)
+    (path,) = find_holders(LiveGraph(), [[table]], (), clock=lambda: 1.0, budget_s=-1.0)
     assert path is not None
     assert holder_line(path.root.name, path.hops) == f"{__name__}.table"
 

@@ -125,6 +125,46 @@ def test_an_instance_and_its_dict_are_one_step() -> None:
     assert edges_along([o], o, vars(o), TARGET) == ["[0]", ".x"]
 
 
+def linked(length: int) -> list[Any]:
+    """Objects, each with the next one in its namespace and that one in a list."""
+    chain = [Plain()]
+    for _ in range(length):
+        chain.append(Plain())
+        chain[-2].x = [chain[-1]]
+    return chain
+
+
+def along(objects: list[Any]) -> list[Any]:
+    """With the lists in between."""
+    return [o for node in objects for o in (node, node.x) if o is not None]
+
+
+def test_of_a_long_list_the_ends_are_named() -> None:
+    objects = linked(5000)
+    named = name_chain([objects, *along(objects)])
+    assert len(named) < 500
+    assert named[-1][0] is objects[-1]
+    assert {edge.generic for _, edge in named[1::2]} == {".x"}
+    assert {edge.generic for _, edge in named[::2]} == {"[*]"}
+    assert name_chain(along(objects[:40])[:-1]) == [
+        step
+        for at in range(39)
+        for step in name_chain([objects[at], objects[at].x, objects[at + 1]])
+    ]
+
+
+@pytest.mark.parametrize("at", [100, 2500, 4900])
+def test_what_a_long_list_has_on_its_way_is_named(at: int) -> None:
+    objects = linked(5000)
+    chain = along(objects)
+    chain[2 * at + 2 : 2 * at + 2] = [Slotted(objects[at + 1])]
+    objects[at].x[0] = chain[2 * at + 2]
+    named = name_chain(chain)
+    assert len(named) < 500
+    (on_the_way,) = (step for step in named if type(step[0]) is Slotted)
+    assert named[named.index(on_the_way) + 1][0] is objects[at + 1]
+
+
 def test_a_module_and_its_namespace_are_one_step() -> None:
     module = sys.modules[__name__]
     assert edges_along(module, vars(module), TARGET) == [".TARGET"]

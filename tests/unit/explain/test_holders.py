@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from graphs import NEVER, Graph, graph, loose, root
+from graphs import NEVER, Chain, Graph, graph, loose, root
 
 from pytest_leakcheck.explain import holders
 from pytest_leakcheck.explain.graph import ObjectGraph
@@ -139,19 +139,90 @@ def test_a_way_that_one_head_did_not_need_is_open_to_another() -> None:
     assert [line(path) for path in paths] == ["near[*]", "far.p.x.y[*]"]
 
 
-def test_a_walk_that_fans_out_ends_in_a_forward_walk() -> None:
-    wide = [root("app").attr("hub").key(n).attr("x").holds("Session") for n in range(5)]
-    g = graph(*wide)
+def nodes(length: int, name: str = "node") -> Chain:
+    """A linked list that an attribute of the module refers to, up to its last node."""
+    chain = root("app").attr("first")
+    for n in range(length):
+        chain = chain.holds("Node", name=f"{name} {n}").attr("next")
+    return chain
+
+
+def test_a_linked_list_is_passed_in_one_leap() -> None:
+    g = graph(nodes(50).holds("Node", name="last"))
+    path = find_holder(g, [g["last"]], [])
+    assert path is not None
+    assert (path.root.name, len(path.chain)) == ("app", 52)
+    assert len(g.asked) < 12
+
+
+def test_a_leap_does_not_pass_by_what_holds_a_node_on_the_way() -> None:
+    g = graph(
+        nodes(50).holds("Node", name="last"),
+        root("near").attr("recent").key(1).holds("Node", name="node 30"),
+    )
+    path = find_holder(g, [g["last"]], [])
+    assert line(path).startswith("near.recent[*].next")
+
+
+def test_a_linked_list_that_ends_in_c_is_held_from_c() -> None:
+    chain = loose("Node").attr("next")
+    for n in range(50):
+        chain = chain.holds("Node", name=f"node {n}").attr("next")
+    g = graph(chain.holds("Node", name="last"))
+    assert held(g, "last").startswith("(Node held from C).next")
+
+
+def fanned_out(number: int = 5) -> list[Chain]:
+    """A session with so many holders in one container."""
+    return [root("app").attr("hub").key(n).attr("x").holds("Session") for n in range(number)]
+
+
+def test_of_a_level_that_fans_out_some_nodes_stand_for_all() -> None:
+    g = graph(*fanned_out())
     path = find_holders(g, [[g["Session"]]], (), width=3)[0]
     assert line(path) == "app.hub[*].x"
-    assert len(g.asked) == 1, "the level of five holders is not searched backwards"
+    assert [len(asked) for asked in g.asked[:2]] == [1, 4]
+
+
+def test_the_nodes_that_stand_for_all_are_of_several_types() -> None:
+    same = [loose("Reader").attr("of").holds("Session", name="s") for _ in range(8)]
+    for n, reader in enumerate(same):
+        reader.start.name = f"reader {n}"
+    other = root("app").attr("hub").key(0).holds("Pool").attr("x").holds("Session", name="s")
+    g = graph(*same, other)
+    path = find_holders(g, [[g["s"]]], (), width=3)[0]
+    assert line(path) == "app.hub[*].x"
+    assert "Pool" in g.asked[1]
+
+
+def test_where_those_lead_nowhere_a_forward_walk_finds_the_rest() -> None:
+    lost = [loose(f"Reader {n}").attr("of").holds("Session") for n in range(5)]
+    g = graph(*lost, root("app").attr("hub").key(0).attr("x").holds("Session"))
+    path = find_holders(g, [[g["Session"]]], (), width=3)[0]
+    assert line(path) == "app.hub[*].x"
+
+
+def test_before_the_harness_is_asked_a_forward_walk_looks_for_others() -> None:
+    lost = [
+        root(f"_pytest.{n}", toll=1000).attr("x").holds(f"R {n}").attr("of").holds("Session")
+        for n in range(5)
+    ]
+    g = graph(*lost, root("app").attr("hub").key(0).attr("x").holds("Session"))
+    path = find_holders(g, [[g["Session"]]], (), width=3)[0]
+    assert line(path) == "app.hub[*].x"
+
+
+def found_forwards(g: Graph, *heads: str) -> list[Path | None]:
+    """By the walk from the modules, since the time is up; all heads are ignored as holders."""
+    nodes = [g[head] for head in heads]
+    groups = [[node] for node in nodes]
+    return find_holders(g, groups, [*map(id, nodes)], clock=lambda: 1.0, budget_s=-1.0)
 
 
 def test_a_forward_walk_finds_a_head_that_is_itself_among_the_ignored() -> None:
     """All survivors are ignored as holders, the heads among them too."""
-    wide = [root("app").attr("hub").key(n).attr("x").holds("Session") for n in range(5)]
-    g = graph(*wide)
-    path = find_holders(g, [[g["Session"]]], [id(g["Session"])], width=3)[0]
+    g = graph(*fanned_out())
+    path = found_forwards(g, "Session")[0]
     assert line(path) == "app.hub[*].x"
 
 
@@ -160,13 +231,12 @@ def test_a_forward_walk_finds_its_way_back_through_the_batches(
     batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(holders, "_BATCH", batch)
-    wide = [root("app").attr("hub").key(n).attr("x").holds("Session") for n in range(5)]
     others = [root(f"other{n}").key(1).key(n).attr("y").holds(f"thing {n}") for n in range(7)]
     deep = root("rows").attr("first")
     for n in range(20):
         deep = deep.key(n)
-    g = graph(*others[:4], *wide, deep.holds("Row"), *others[4:])
-    paths = find_holders(g, [[g["Session"]], [g["Row"]]], (), width=3)
+    g = graph(*others[:4], *fanned_out(), deep.holds("Row"), *others[4:])
+    paths = found_forwards(g, "Session", "Row")
     assert [line(path) for path in paths] == ["app.hub[*].x", "rows.first" + "[*]" * 20]
 
 
