@@ -9,8 +9,10 @@ nox -s bench -- --tables                  the tables again, from the stored resu
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import confirm_cost
 import explain_cost
@@ -60,11 +62,11 @@ def table(rows: list[Row]) -> str:
         "| what | way | cost | ratio to plain | lowest to lowest | note |",
         "|---|---|---:|---:|---:|---|",
     ]
-    plain = {row.subject: row.low for row in rows if row.way == overhead.PLAIN.name}
+    plain = {(r.subject, r.unit): r.low for r in rows if r.way == overhead.PLAIN.name}
     for row in rows:
         cost = f"{with_spread(row.value, row.low, row.high)} {row.unit}"
         ratio = "" if row.ratio is None else with_spread(row.ratio, row.ratio_low, row.ratio_high)
-        best = lowest_ratio(row, plain.get(row.subject))
+        best = lowest_ratio(row, plain.get((row.subject, row.unit)))
         lowest = "" if best is None else number(best)
         note = row.note.replace("|", "/").replace("\n", " ")
         lines.append(f"| {row.subject} | {row.way} | {cost} | {ratio} | {lowest} | {note} |")
@@ -97,6 +99,8 @@ def document(folder: Path = RESULTS, plots: Path | None = None) -> str:
         text.append(table(rows) + "\n")
         if plots is not None and plot_ways(rows, plots / f"{name}.svg"):
             text.append(f"![what each way adds to a test]({plots.name}/{name}.svg)\n")
+        if plots is not None and plot_sizes(rows, plots / f"{name}-sizes.svg"):
+            text.append(f"![cost against size]({plots.name}/{name}-sizes.svg)\n")
     return "\n".join(text)
 
 
@@ -107,12 +111,7 @@ def plot_ways(rows: list[Row], path: Path) -> bool:
     subjects = list(dict.fromkeys(row.subject for row in added))
     if not ways:
         return False
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams.update({"svg.hashsalt": "bench", "font.size": 9, "svg.fonttype": "none"})
-    import matplotlib.pyplot as plt
-
+    plt = _plotting()
     figure, axes = plt.subplots(figsize=(7.5, 0.55 + 0.45 * len(ways)))
     height = 0.8 / len(subjects)
     for at, subject in enumerate(subjects):
@@ -126,10 +125,71 @@ def plot_ways(rows: list[Row], path: Path) -> bool:
     axes.invert_yaxis()
     axes.set_xlabel("milliseconds of CPU added to one test that does nothing")
     axes.legend(fontsize=7)
+    _save(figure, path)
+    return True
+
+
+#: A subject that begins with a size: "1 M objects, one dict on a module", "1,000 tests".
+_SIZED = re.compile(r"([\d.,]+) (M objects|tests)(?:, (.*))?")
+_COLUMNS = 3
+
+
+def plot_sizes(rows: list[Row], path: Path) -> bool:
+    """CPU against size on logarithmic scales: a panel for each question, a line for each way."""
+    panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    of_what = ""
+    for row in rows:
+        sized = _SIZED.fullmatch(row.subject)
+        if sized is None or row.unit != "CPU s" or not row.value or row.way == overhead.PLAIN.name:
+            continue
+        size, of_what = float(sized[1].replace(",", "")), sized[2]
+        lines = panels.setdefault(sized[3] or "", {})
+        lines.setdefault(row.way, []).append((size, row.value))
+    panels = {
+        name: lines
+        for name, lines in panels.items()
+        if any(len(points) > 1 for points in lines.values())
+    }
+    if not panels:
+        return False
+    plt = _plotting()
+    across = min(_COLUMNS, len(panels))
+    down = -(-len(panels) // across)
+    shape = {"figsize": (0.8 + 2.6 * across, 0.8 + 2.1 * down)}
+    figure, grid = plt.subplots(down, across, squeeze=False, sharex=True, sharey=True, **shape)
+    ways = list(dict.fromkeys(way for lines in panels.values() for way in lines))
+    for axes, (name, lines) in zip(grid.flat, panels.items(), strict=False):
+        for way, points in lines.items():
+            axes.plot(*zip(*points, strict=True), "o-", color=f"C{ways.index(way)}", label=way)
+        axes.set_title(name, fontsize=8)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    known = {t: h for a in grid.flat for h, t in zip(*a.get_legend_handles_labels(), strict=True)}
+    figure.legend(known.values(), known, loc="upper center", ncols=2, fontsize=8)
+    figure.supxlabel(of_what.replace("M objects", "millions of objects on the heap"), fontsize=9)
+    figure.supylabel("CPU seconds", fontsize=9)
+    figure.tight_layout(rect=(0, 0, 1, 0.92))
+    _save(figure, path)
+    return True
+
+
+def _plotting() -> Any:
+    """matplotlib's drawing, set up to write the same file each time."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "bench", "font.size": 9, "svg.fonttype": "none"})
+    import matplotlib.pyplot as plt
+
+    return plt
+
+
+def _save(figure: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
-    plt.close(figure)
-    return True
+    _plotting().close(figure)
 
 
 def main() -> int:

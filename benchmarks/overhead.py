@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from timing import Cost, Part, Row, keep, machine, pytest_command, row_of, run_child, tell
+from timing import Cost, Part, Row, exponent, keep, machine, pytest_command, row_of, run_child, tell
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECT = ROOT / "benchmarks" / "rag_project"
@@ -117,6 +117,16 @@ def allocating(base: Path, tests: int = 200) -> Suite:
     return Suite(f"{tests:,} tests that allocate", folder, beside_rivals=True)
 
 
+def leaving(base: Path, objects: int, tests: int = 200) -> Suite:
+    """Tests that leave so many objects each."""
+    text = (
+        f"import pytest\nleft = []\n@pytest.mark.parametrize('n', range({tests}))\n"
+        f"def test_leaves(n):\n    left.append([[] for _ in range({objects} - 1)])\n"
+    )
+    folder = write_suite(base / f"leaving{objects}", text)
+    return Suite(f"a test that leaves {objects:,} objects, bare heap", folder)
+
+
 def real_suites(base: Path, *, quick: bool) -> list[Suite]:
     """Suites of released packages: networkx and pandas from their wheels, click from its sdist."""
     empty = base / "real"
@@ -135,7 +145,7 @@ def real_suites(base: Path, *, quick: bool) -> list[Suite]:
         found.append(Suite("pandas, 2 packages", empty, ("--pyargs", *parts)))
     click = _click(base)
     if click is not None:
-        found.append(Suite("click", click, ("tests",)))
+        found.append(Suite("click", click, ("tests",), beside_rivals=True))
     return found
 
 
@@ -179,6 +189,7 @@ def compare_suite(
     take minutes, up to an hour where a suite's modules fill the heap."""
     subject = f"{suite.name}, {millions(objects)}"
     cpu: dict[str, list[float]] = defaultdict(list)
+    wall: dict[str, list[float]] = defaultdict(list)
     refused: dict[str, str] = {}
     last: dict[str, str] = {}
     rivals = tuple(way for way in rivals if not way.needs or find_spec(way.needs))
@@ -187,6 +198,7 @@ def compare_suite(
             cost = run_way(suite, way, objects)
             if cost.status in _TOOK_PLACE:
                 cpu[way.name].append(cost.cpu_s)
+                wall[way.name].append(cost.wall_s)
                 last[way.name] = _outcome(cost)
             else:
                 refused[way.name] = _outcome(cost)
@@ -201,6 +213,9 @@ def compare_suite(
         same = last[PLAIN.name] == last[name]
         note = last[name] if same else f"differs: {last[PLAIN.name]} / {last[name]}"
         rows.append(row_of(subject, name, cpu[name], "CPU s", plain[: len(cpu[name])], note))
+    if wall[PLAIN.name] and len(wall[OURS.name]) == len(wall[PLAIN.name]):
+        rows.append(row_of(subject, PLAIN.name, wall[PLAIN.name], "wall s"))
+        rows.append(row_of(subject, OURS.name, wall[OURS.name], "wall s", wall[PLAIN.name]))
     return rows
 
 
@@ -215,15 +230,20 @@ def millions(objects: int) -> str:
     return f"heap of {objects / 1e6:g} M more objects" if objects else "bare heap"
 
 
-def cost_per_test(base: Path, way: Way, objects: int) -> tuple[float, str]:
-    """Milliseconds of CPU of one trivial test: from a tenth of the tests to the end of the last.
+def cost_of_trivial(base: Path, way: Way, objects: int) -> tuple[float, str]:
+    """Of one trivial test: see :func:`cost_per_test`."""
+    folder = base / f"trivial{way.tests}"
+    suite = Suite("", folder) if folder.exists() else trivial(base, way.tests)
+    return cost_per_test(suite, way, objects)
+
+
+def cost_per_test(suite: Suite, way: Way, objects: int) -> tuple[float, str]:
+    """Milliseconds of CPU of one test: from a tenth of the tests to the end of the last.
     And how the run ended, where it ended with more than tests that passed.
 
     Raises:
         RuntimeError: pytest does not run in this way.
     """
-    folder = base / f"trivial{way.tests}"
-    suite = Suite("", folder) if folder.exists() else trivial(base, way.tests)
     cost = run_way(suite, way, objects)
     told = re.search(r"^one test: ([\d.]+) ms", cost.out, re.MULTILINE)
     if cost.status not in _TOOK_PLACE or told is None:
@@ -234,7 +254,9 @@ def cost_per_test(base: Path, way: Way, objects: int) -> tuple[float, str]:
 def compare_rivals(base: Path, objects: int, rounds: int) -> list[Row]:
     """What each way adds to one trivial test."""
     subject = f"one trivial test, {millions(objects)}"
-    pairs = [[cost_per_test(base, way, objects)[0] for way in (PLAIN, OURS)] for _ in range(rounds)]
+    pairs = [
+        [cost_of_trivial(base, way, objects)[0] for way in (PLAIN, OURS)] for _ in range(rounds)
+    ]
     plain = [pair[0] for pair in pairs]
     ours = [pair[1] - pair[0] for pair in pairs]
     rows = [
@@ -246,7 +268,7 @@ def compare_rivals(base: Path, objects: int, rounds: int) -> list[Row]:
             rows.append(Row(subject, way.name, None, "ms added", note="not installed"))
             continue
         try:
-            cost, ended = cost_per_test(base, way, objects)
+            cost, ended = cost_of_trivial(base, way, objects)
         except RuntimeError as error:
             rows.append(Row(subject, way.name, None, "ms added", note=f"does not run: {error}"))
             continue
@@ -255,6 +277,38 @@ def compare_rivals(base: Path, objects: int, rounds: int) -> list[Row]:
         note += f"; ends with {ended}" if ended else ""
         rows.append(row_of(subject, way.name, [added], "ms added", note=note))
     return rows
+
+
+def compare_survivors(base: Path, rounds: int) -> list[Row]:
+    """What the sweep adds to a test, by how many objects the test leaves; and the growth law."""
+    rows = []
+    sizes = (10, 100, 1_000, 10_000)
+    for left in sizes:
+        suite = leaving(base, left)
+        both = [[cost_per_test(suite, w, 0)[0] for w in (PLAIN, OURS)] for _ in range(rounds)]
+        added = [ours - plain for plain, ours in both]
+        rows.append(row_of(suite.name, OURS.name, added, "ms more"))
+    law = exponent(sizes, [row.value or 0.0 for row in rows])
+    subject = "growth law, what a test leaves: cost ~ objects ** b"
+    return [*rows, Row(subject, OURS.name, law, "b")]
+
+
+#: Objects of a process that has imported pytest, about.
+_BARE = 50_000
+
+
+def growth_laws(rows: list[Row], heaps: list[int]) -> list[Row]:
+    """How what each way adds to a trivial test grows with the heap."""
+    added: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row.unit == "ms added" and row.value:
+            added[row.way].append(row.value)
+    laws = []
+    for way, values in added.items():
+        found = exponent([_BARE + objects for objects in heaps], values)
+        if found is not None and len(values) == len(heaps):
+            laws.append(Row("growth law, one trivial test: cost ~ heap ** b", way, found, "b"))
+    return laws
 
 
 def measure(*, quick: bool, rounds: int, heaps: list[int], subject: bool) -> Part:
@@ -277,6 +331,9 @@ def measure(*, quick: bool, rounds: int, heaps: list[int], subject: bool) -> Par
                 rows = compare_suite(suite, objects, rounds, beside)
                 tell(rows)
                 part.rows += rows
+        laws = [*growth_laws(part.rows, heaps), *compare_survivors(base, rounds)]
+    tell(laws)
+    part.rows += laws
     return part
 
 
