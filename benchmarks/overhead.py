@@ -301,14 +301,12 @@ def growth_laws(rows: list[Row], heaps: list[int]) -> list[Row]:
     """How what each way adds to a trivial test grows with the heap."""
     added: dict[str, list[float]] = defaultdict(list)
     for row in rows:
-        if row.unit == "ms added" and row.value:
+        if row.unit == "ms added" and row.value is not None:
             added[row.way].append(row.value)
-    laws = []
-    for way, values in added.items():
-        found = exponent([_BARE + objects for objects in heaps], values)
-        if found is not None and len(values) == len(heaps):
-            laws.append(Row("growth law, one trivial test: cost ~ heap ** b", way, found, "b"))
-    return laws
+    sizes = [_BARE + objects for objects in heaps]
+    laws = {w: exponent(sizes, values) for w, values in added.items() if len(values) == len(sizes)}
+    subject = "growth law, one trivial test: cost ~ heap ** b"
+    return [Row(subject, way, law, "b") for way, law in laws.items() if law is not None]
 
 
 def measure(*, quick: bool, rounds: int, heaps: list[int], subject: bool) -> Part:

@@ -259,6 +259,8 @@ class _Explanation:
         found = [largest(node, owned, self.graph.sizes)]
         if node is self.survivors[self.heads[number].representative]:
             for n in (n for n in alike[:_COMPARED] if n != number):
+                if self.clock() >= self.deadline:
+                    break
                 head = self.heads[n]
                 goes_with_it = {id(self.survivors[m]) for m in head.owned}
                 other = self.survivors[head.representative]

@@ -50,8 +50,9 @@ _PERIOD = 6
 def name_chain(chain: list[Live]) -> list[tuple[Live, Edge]]:
     """Each merged step after the first object: (object, edge that leads to it).
 
-    What lies between the ends of a long linked list repeats them and is left out: to name an
-    attribute may give its object a dict, which stays. O(size of the containers that are named).
+    Of a long linked list what lies between the ends, of the same types in the same order, is left
+    out: to name an attribute may give its object a dict, which stays. O(size of the containers that
+    are named).
     """
     steps: list[tuple[Live, Edge]] = []
     at = 0

@@ -27,7 +27,7 @@ from .anatomy import (
 )
 from .chains import name_chain
 from .status import Status
-from .subgraph import Subgraph, survey
+from .subgraph import Links, Subgraph, links, survey
 
 #: An opaque node: a live object, or a name in the tests' language.
 Node: TypeAlias = Any
@@ -103,6 +103,9 @@ class ObjectGraph(Protocol):
     def subgraph(self, nodes: list[Node]) -> Subgraph:
         """References and sizes among the nodes."""
 
+    def links(self, nodes: list[Node]) -> Links:
+        """References among the nodes, and from elsewhere."""
+
     def referents(self, node: Node) -> list[Node]:
         """The nodes that this one refers to."""
 
@@ -140,7 +143,7 @@ _SELF = __package__.partition(".")[0]
 _HOME = __file__[: -len("explain/graph.py")]
 
 #: Of a type with more objects than this a chain is not looked for.
-_MANY = 100_000
+_MANY = 50_000
 
 _VIEW_TOLL = 2
 _FRAME_TOLL = 300
@@ -202,6 +205,10 @@ class LiveGraph:
     def subgraph(self, nodes: list[Live]) -> Subgraph:
         """O(references of the nodes)."""
         return survey(nodes, self.sizes)
+
+    def links(self, nodes: list[Live]) -> Links:
+        """O(references of the nodes), a twentieth of what a subgraph costs."""
+        return links(nodes)
 
     def referents(self, node: Live) -> list[Live]:
         """O(references of the node)."""

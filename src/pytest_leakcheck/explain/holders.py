@@ -76,7 +76,8 @@ class _Search:
         self.graph = graph
         self.nodes: list[Node] = []
         self.index: dict[int, int] = {}
-        self.up: list[list[int]] = []
+        self.up: list[dict[int, None]] = []
+        """By position, what refers to it, in the order in which it was found."""
         self.cost: list[int] = []
         self.toll: list[int] = []
         self.heads_below: list[int] = []
@@ -84,9 +85,11 @@ class _Search:
         self.starts: list[list[int]] = []
         self.buckets: dict[int, list[int]] = {}
         self.passed: set[int] = set()
-        """Not expanded, since no head below needed it."""
+        """Not expanded: no head below needed it, or others stand for it."""
         self.left_out = False
         """Whether nodes were not expanded for which others stand."""
+        self.at = 0
+        """The cost of the level that is being expanded."""
         self.recent: list[list[int]] = []
         """The last levels that were expanded, since the last leap."""
         self.found = 0
@@ -99,11 +102,11 @@ class _Search:
 
     def run(self, clock: Clock, deadline: float, width: int) -> None:
         """Expands the cheapest level until each head has a path, or the walk gets too dear."""
-        slack, levels = _SLACK, 0
+        slack, levels, cheaply = _SLACK, 0, True
         while self.buckets:
-            cost = min(self.buckets)
-            if cost >= _CHEAP and self.left_out and self._open_heads():
-                self.left_out = False
+            cost = self.at = min(self.buckets)
+            if cheaply and cost >= _CHEAP and self.left_out and self._open_heads():
+                cheaply = False
                 self._walk_forwards(clock, deadline, cheaply=True)
             level = self._settle(self.buckets.pop(cost))
             wanted = self._open_heads()
@@ -196,15 +199,14 @@ class _Search:
     def _enter(self, node: Node, cost: int, toll: int, heads: int) -> int:
         position = self.index[self.graph.key(node)] = len(self.nodes)
         self.nodes.append(node)
-        self.up.append([])
+        self.up.append({})
         self.cost.append(cost)
         self.toll.append(toll)
         self.heads_below.append(heads)
         return position
 
     def _link(self, holder: int, target: int) -> None:
-        if holder not in self.up[target]:
-            self.up[target].append(holder)
+        self.up[target][holder] = None
         work = [(holder, self.heads_below[target])]
         while work:
             position, heads = work.pop()
@@ -215,7 +217,9 @@ class _Search:
                     self.found |= added
                 if position in self.passed and added & ~self.found:
                     self.passed.discard(position)
-                    self.buckets.setdefault(self.cost[position], []).append(position)
+                    # With the next level: levels of its own, one after the other, would be dear.
+                    cost = max(self.cost[position], self.at + 1)
+                    self.buckets.setdefault(cost, []).append(position)
                 work += [(above, added) for above in self.up[position]]
 
     def _leap(self, level: list[int], cost: int) -> None:
@@ -231,15 +235,13 @@ class _Search:
         self.recent.clear()
         self.ignore.add(id(chain))
         members = self.graph.alike(chain)
-        self.ignore.discard(id(chain))
-        subgraph = self.graph.subgraph(members)
+        references, external = self.graph.links(members)
         above: dict[int, list[int]] = {}
-        for member, references in enumerate(subgraph.references):
-            for target in references:
+        for member, targets in enumerate(references):
+            for target in targets:
                 above.setdefault(target, []).append(member)
         at = {self.graph.key(node): member for member, node in enumerate(members)}
         work = [at[key] for p in level if (key := self.graph.key(self.nodes[p])) in at]
-        external = subgraph.external or [1] * len(members)
         while work:
             target = work.pop()
             below = self.index[self.graph.key(members[target])]
@@ -251,6 +253,7 @@ class _Search:
                         work.append(member)
                 if position is not None and position != below:
                     self._link(position, below)
+        self.ignore.discard(id(chain))
 
     def _chained(self) -> list[Node]:
         """Nodes of the last levels of the types that the levels before have as well."""
@@ -281,6 +284,8 @@ class _Search:
         for position, above in enumerate(self.up):
             if above or position in self.roots or not self.heads_below[position] & ~self.found:
                 continue
+            if position in self.passed:
+                continue
             self.roots[position] = self.graph.last_resort(self.nodes[position])
             self.toll[position] += _END_TOLL
 
@@ -290,7 +295,7 @@ class _Search:
         """From the modules down to the open heads: O(heap) once, 1 s per million objects.
 
         Args:
-            cheaply: not from the harness's modules.
+            cheaply: not through the harness's modules.
         """
         wanted = {
             self.graph.key(self.nodes[p])
@@ -298,8 +303,13 @@ class _Search:
             if self._open_heads() >> number & 1
             for p in starts
         }
-        entries = [e for e in self.graph.entries() if not (cheaply and self.graph.toll(e))]
-        walk = _Walk(self.graph, entries, self.ignore | wanted)
+        entries = self.graph.entries()
+        barred = self.ignore | wanted
+        if cheaply:
+            dear = [entry for entry in entries if self.graph.toll(entry)]
+            barred |= {self.graph.key(n) for e in dear for n in (e, *self.graph.referents(e))}
+            entries = [entry for entry in entries if self.graph.key(entry) not in barred]
+        walk = _Walk(self.graph, entries, barred)
         while wanted and walk.goes_on() and clock() <= deadline + _GRACE_S:
             for key in walk.step(wanted):
                 self._adopt(walk.way_to(key), key)
@@ -368,20 +378,25 @@ class _Search:
 
     def _some_holders(self, position: int, members: Collection[int]) -> list[int]:
         """A member's direct holders; of very many some from which a root is reached, past the other
-        members."""
-        holders = self.up[position]
+        members, one without toll if there is any."""
+        holders = list(self.up[position])
         if len(holders) > _BRANCHES * 4:
-            rooted = self._rooted(members)
-            holders = [holder for holder in holders if holder in rooted]
-        return holders[: _BRANCHES * 4]
+            free = [root for root in self.roots if not self.toll[root]]
+            for roots in (free, self.roots):
+                rooted = self._rooted(roots, members)
+                found = [holder for holder in holders if holder in rooted]
+                if found:
+                    return found[: _BRANCHES * 4]
+            return []
+        return holders
 
-    def _rooted(self, barred: Collection[int]) -> set[int]:
-        """The positions below a root that is reached past these. O(references found so far)."""
+    def _rooted(self, roots: Iterable[int], barred: Collection[int]) -> set[int]:
+        """The positions below some root that is reached past these. O(references found so far)."""
         below: list[list[int]] = [[] for _ in self.up]
         for position, above in enumerate(self.up):
             for holder in above:
                 below[holder].append(position)
-        rooted = set(self.roots).difference(barred)
+        rooted = set(roots).difference(barred)
         work = list(rooted)
         while work:
             fresh = [p for p in below[work.pop()] if p not in rooted and p not in barred]

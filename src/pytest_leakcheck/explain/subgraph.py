@@ -50,6 +50,37 @@ def survey(nodes: list[Live], sizes: Sizes) -> Subgraph:
     return _Survey(nodes, sizes).subgraph
 
 
+class Links(NamedTuple):
+    """References among nodes by position."""
+
+    references: list[list[int]]
+    """For each node, the positions of the nodes it refers to."""
+    external: list[int]
+    """For each node, references to it from elsewhere."""
+
+
+def links(nodes: list[Live]) -> Links:
+    """The references among live objects alone. About 0.1 µs per reference."""
+    index = {id(o): position for position, o in enumerate(nodes)}
+    references = [[index[i] for i in map(id, referents(o)) if i in index] for o in nodes]
+    inner = [0] * len(nodes)
+    for targets in references:
+        for target in targets:
+            inner[target] += 1
+    return Links(references, _external(nodes, references, inner))
+
+
+def _external(nodes: list[Live], references: list[list[int]], inner: list[int]) -> list[int]:
+    """References to each node from outside; adds to both lists those that the collector does not
+    see, of instances to their dicts."""
+    orphans = [p for p, o in enumerate(nodes) if inline.is_hidden(o)] if inline.HIDDEN else []
+    for orphan, owner in inline.owners_by_position(nodes, orphans).items():
+        references[owner].append(orphan)
+        inner[orphan] += 1
+    overhead = _counting_overhead()
+    return [_getrefcount(o) - overhead - inner[position] for position, o in enumerate(nodes)]
+
+
 class _Kind(NamedTuple):
     """What is asked about every object, once per type."""
 
@@ -76,19 +107,12 @@ class _Survey:
             self._visit(position, o, kind, overhead)
             if kind.weak:
                 self._weak(position, o)
-        orphans = [p for p, o in enumerate(nodes) if inline.is_hidden(o)] if inline.HIDDEN else []
-        for orphan, owner in inline.owners_by_position(nodes, orphans).items():
-            self.subgraph.references[owner].append(orphan)
-            self._inner[orphan] += 1
         self.subgraph.common = [
             (owners, size)
             for references, size, owners in self._atoms.values()
             if references == len(owners)
         ]
-        inner, overhead = self._inner, _counting_overhead()
-        self.subgraph.external = [
-            _getrefcount(o) - overhead - inner[position] for position, o in enumerate(nodes)
-        ]
+        self.subgraph.external = _external(nodes, self.subgraph.references, self._inner)
 
     def _weak(self, position: int, o: Live) -> None:
         """A weak reference goes with the survivor it points to: it counts as that one's own."""

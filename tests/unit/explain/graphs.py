@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_leakcheck.explain.graph import NEVER, Hop, Referents, Root
 from pytest_leakcheck.explain.status import Status
-from pytest_leakcheck.explain.subgraph import Subgraph
+from pytest_leakcheck.explain.subgraph import Links, Subgraph
 
 __all__ = ["NEVER", "Chain", "Graph", "graph", "loose", "root"]
 
@@ -102,18 +102,15 @@ class Graph:
         return node.status, "closed" if node.status == "stuck" else ""
 
     def subgraph(self, nodes: list[Thing]) -> Subgraph:
+        return Subgraph(self.links(nodes).references, [node.size for node in nodes])
+
+    def links(self, nodes: list[Thing]) -> Links:
         index = {id(node): position for position, node in enumerate(nodes)}
         references = [[index[id(t)] for *_, t in node.held if id(t) in index] for node in nodes]
-        subgraph = Subgraph(references, [node.size for node in nodes])
-        inside = [0] * len(nodes)
-        for targets in references:
-            for target in targets:
-                inside[target] += 1
+        inside = [target for targets in references for target in targets]
         every = [id(t) for thing in self.things.values() for *_, t in thing.held]
-        subgraph.external = [
-            every.count(id(node)) - n for node, n in zip(nodes, inside, strict=True)
-        ]
-        return subgraph
+        external = [every.count(id(o)) - inside.count(p) for p, o in enumerate(nodes)]
+        return Links(references, external)
 
     def referents(self, node: Thing) -> list[Thing]:
         return [target for *_, target in node.held]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import weakref
+from typing import Any
+
+import _pytest
 import pytest
 from graphs import NEVER, Chain, Graph, graph, loose, root
 
 from pytest_leakcheck.explain import holders
-from pytest_leakcheck.explain.graph import ObjectGraph
+from pytest_leakcheck.explain.graph import LiveGraph, ObjectGraph
 from pytest_leakcheck.explain.holders import find_holder, find_holders
 from pytest_leakcheck.explain.paths import Path, holder_line
 
@@ -212,6 +217,38 @@ def test_before_the_harness_is_asked_a_forward_walk_looks_for_others() -> None:
     assert line(path) == "app.hub[*].x"
 
 
+def test_where_a_look_past_the_harness_finds_nothing_the_harness_is_searched_through() -> None:
+    """What stands for a wide level is held by nothing that is seen, what was left out by pytest."""
+    lost = [loose(f"Reader {n}").attr("of").holds("Session") for n in range(5)]
+    hook = loose("Hook").attr("y").holds("Session")
+    hook.start.toll = 1000
+    plugin = root("_pytest.plugin", toll=1000).attr("hub").key(0).attr("x").holds("Session")
+    g = graph(*lost, hook, plugin)
+    path = find_holders(g, [[g["Session"]]], (), width=3)[0]
+    assert line(path) == "_pytest.plugin.hub[*].x"
+
+
+def test_ways_that_are_open_again_are_walked_together() -> None:
+    """Else each would take levels of its own, until there are too many."""
+    chains, heads = [], []
+    for n, depth in enumerate([3, 6, 9, 12]):
+        above = loose(f"Top {n}")
+        for step in range(6):
+            above = above.attr("up").holds(f"Up {n} {step}")
+        above = above.attr("p").holds(f"P {n}")
+        below = Chain(above.start, list(above.links))
+        for step in range(depth):
+            below = below.attr("down").holds(f"Down {n} {step}")
+        near = root(f"near {n}").key(1).holds(f"A {n}")
+        chains += [near, above.key("a").holds(f"A {n}"), below.attr("b").holds(f"B {n}")]
+        heads += [f"A {n}", f"B {n}"]
+    g = graph(*chains)
+    paths = find_holders(g, [[g[head]] for head in heads], ())
+    assert [line(path).partition(".")[0] for path in paths[1::2]] == [
+        f"(Top {n} held from C)" for n in range(4)
+    ]
+
+
 def found_forwards(g: Graph, *heads: str) -> list[Path | None]:
     """By the walk from the modules, since the time is up; all heads are ignored as holders."""
     nodes = [g[head] for head in heads]
@@ -280,3 +317,71 @@ def test_a_path_down_a_linked_list_has_one_length(length: int) -> None:
         chain = chain.attr("next").holds("Node", name=f"node {number}")
     g = graph(chain)
     assert held(g, f"node {length - 1}") == "app.head.next…"
+
+
+# --- on live objects -----------------------------------------------------------------------------
+
+
+class Head:
+    """What is looked for."""
+
+
+class Linked:
+    """With an attribute, and a method for a weak reference to call."""
+
+    ref: Any = None
+
+    def gone(self, reference: object) -> None: ...
+
+
+def live(heads: list[Head]) -> list[str]:
+    groups: list[list[Any]] = [[head] for head in heads]
+    return [line(path) for path in find_holders(LiveGraph(), groups, {id(heads)})]
+
+
+@pytest.mark.parametrize("depth", [4, 14])
+def test_lists_in_lists_on_the_stack(depth: int) -> None:
+    """A chain of lists is passed without the search's own lists."""
+    head = Head()
+    nested: list[Any] = [head]
+    for _ in range(depth):
+        nested = [nested]
+    (found,) = live([head])
+    assert "local nested in" in found
+    assert found.endswith("[*]" * (depth + 1))
+
+
+def test_of_a_wide_level_what_was_left_out_is_no_end_of_sight() -> None:
+    heads = [Head(), Head(), Head()]
+    gathered = [tuple([[head] for _ in range(100)]) for head in heads]
+    found = live(heads)
+    assert len(gathered) == len(found)
+    assert all("local gathered in" in name and name.endswith("[*][*][*]") for name in found)
+
+
+def test_a_chain_is_not_left_through_a_weak_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects linked by the callbacks of weak references to something that holds nothing."""
+    service, first = Linked(), Linked()
+    monkeypatch.setattr(sys.modules[__name__], "SERVICE", service, raising=False)
+    last = first
+    for _ in range(15):
+        following = Linked()
+        last.ref = weakref.ref(service, following.gone)
+        last = following
+    last.ref = head = Head()
+    monkeypatch.setattr(sys.modules[__name__], "OTHER", {1: {2: first}}, raising=False)
+    del first, last, following
+    (found,) = live([head])
+    assert found.startswith(f"{__name__}.OTHER[*][*].ref")
+
+
+def test_of_many_holders_one_past_the_harness_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = Head()
+    monkeypatch.setattr(_pytest, "fake", [[head] for _ in range(200)], raising=False)
+    held: Any = head
+    for _ in range(6):
+        held = [held]
+    monkeypatch.setattr(sys.modules[__name__], "OTHER", held, raising=False)
+    del held
+    (found,) = live([head])
+    assert found == f"{__name__}.OTHER" + "[*]" * 6
