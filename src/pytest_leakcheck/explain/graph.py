@@ -103,8 +103,8 @@ class ObjectGraph(Protocol):
     def subgraph(self, nodes: list[Node]) -> Subgraph:
         """References and sizes among the nodes."""
 
-    def links(self, nodes: list[Node]) -> Links:
-        """References among the nodes, and from elsewhere."""
+    def links(self, nodes: list[Node], held: int = 0) -> Links:
+        """References among the nodes, and from elsewhere, without so many that the caller has."""
 
     def referents(self, node: Node) -> list[Node]:
         """The nodes that this one refers to."""
@@ -206,9 +206,9 @@ class LiveGraph:
         """O(references of the nodes)."""
         return survey(nodes, self.sizes)
 
-    def links(self, nodes: list[Live]) -> Links:
+    def links(self, nodes: list[Live], held: int = 0) -> Links:
         """O(references of the nodes), a twentieth of what a subgraph costs."""
-        return links(nodes)
+        return links(nodes, held)
 
     def referents(self, node: Live) -> list[Live]:
         """O(references of the node)."""

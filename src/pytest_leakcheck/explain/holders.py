@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import islice, zip_longest
 from time import perf_counter as _perf_counter
 
-from .graph import NEVER, Hop, Node, ObjectGraph, Root
+from .graph import NEVER, OUT_OF_SIGHT, Hop, Node, ObjectGraph, Root
 from .paths import Path
 
 Clock = Callable[[], float]
@@ -36,6 +36,8 @@ _SLACK = 2
 _CHEAP = 100
 _BRANCHES = 8
 _END_TOLL = 500
+#: Of so many objects in a circle it is asked what holds them out of sight.
+_MOST_ENDS = 64
 #: The walk forwards may outlast the budget by this: a late name is better than none.
 _GRACE_S = 5.0
 #: So many nodes are asked together on the walk forwards.
@@ -286,8 +288,31 @@ class _Search:
                 continue
             if position in self.passed:
                 continue
-            self.roots[position] = self.graph.last_resort(self.nodes[position])
-            self.toll[position] += _END_TOLL
+            self._end_at(position, self.graph.last_resort(self.nodes[position]))
+        rooted = 0
+        for position in self.roots:
+            rooted |= self.heads_below[position]
+        self._ends_of_circles(self._open_heads() & ~rooted)
+
+    def _ends_of_circles(self, lost: int) -> None:
+        """Names what holds a head that objects hold which all refer to each other, as with parents
+        and children: one of them is a local variable, or has a reference that nothing accounts for.
+        """
+        if not lost:
+            return
+        heads = {position for starts in self.starts for position in starts}
+        found = (p for p, below in enumerate(self.heads_below) if below & lost)
+        positions = [p for p in found if p not in heads and p not in self.passed]
+        _, external = self.graph.links([self.nodes[p] for p in positions], held=1)
+        held = [p for p, count in zip(positions, external, strict=True) if count > 0]
+        ends = {p: self.graph.last_resort(self.nodes[p]) for p in held[:_MOST_ENDS]}
+        seen = {p: root for p, root in ends.items() if root.rank < OUT_OF_SIGHT}
+        for position, root in (seen or ends).items():
+            self._end_at(position, root)
+
+    def _end_at(self, position: int, root: Root) -> None:
+        self.roots[position] = root
+        self.toll[position] += _END_TOLL
 
     # --- the walk forwards
 

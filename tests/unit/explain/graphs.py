@@ -104,7 +104,7 @@ class Graph:
     def subgraph(self, nodes: list[Thing]) -> Subgraph:
         return Subgraph(self.links(nodes).references, [node.size for node in nodes])
 
-    def links(self, nodes: list[Thing]) -> Links:
+    def links(self, nodes: list[Thing], held: int = 0) -> Links:
         index = {id(node): position for position, node in enumerate(nodes)}
         references = [[index[id(t)] for *_, t in node.held if id(t) in index] for node in nodes]
         inside = [target for targets in references for target in targets]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import weakref
 from typing import Any
@@ -385,3 +386,30 @@ def test_of_many_holders_one_past_the_harness_is_named(monkeypatch: pytest.Monke
     del held
     (found,) = live([head])
     assert found == f"{__name__}.OTHER" + "[*]" * 6
+
+
+def circle() -> tuple[Linked, Head]:
+    """A server that holds a head, and a handler that refers back to the server."""
+    head, server, handler = Head(), Linked(), Linked()
+    server.ref = [handler, head]
+    handler.ref = server
+    return server, head
+
+
+def test_a_circle_on_the_stack_is_named_by_its_local() -> None:
+    server, head = circle()
+    (found,) = live([head])
+    assert "local server in" in found
+    assert found.endswith(".ref[*]")
+    assert server.ref[1] is head
+
+
+def test_a_circle_that_c_holds_is_held_from_c() -> None:
+    server, head = circle()
+    address = id(server)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(server))
+    del server
+    try:
+        assert live([head]) == [f"({__name__}.Linked held from C).ref[*]"]
+    finally:
+        ctypes.pythonapi.Py_DecRef(ctypes.cast(address, ctypes.py_object))
