@@ -145,7 +145,7 @@ def real_suites(base: Path, *, quick: bool) -> list[Suite]:
         found.append(Suite("pandas, 2 packages", empty, ("--pyargs", *parts)))
     click = _click(base)
     if click is not None:
-        found.append(Suite("click", click, ("tests",), beside_rivals=True))
+        found.append(Suite("click", click, ("tests",)))
     return found
 
 
