@@ -140,7 +140,7 @@ def plot_sizes(rows: list[Row], path: Path) -> bool:
     of_what = ""
     for row in rows:
         sized = _SIZED.fullmatch(row.subject)
-        if sized is None or row.unit != "CPU s" or not row.value or row.way == overhead.PLAIN.name:
+        if sized is None or row.unit != "CPU s" or not row.value:
             continue
         size, of_what = float(sized[1].replace(",", "")), sized[2]
         lines = panels.setdefault(sized[3] or "", {})

@@ -329,7 +329,9 @@ def measure(*, quick: bool, rounds: int, heaps: list[int], subject: bool) -> Par
                 rows = compare_suite(suite, objects, rounds, beside)
                 tell(rows)
                 part.rows += rows
-        laws = [*growth_laws(part.rows, heaps), *compare_survivors(base, rounds)]
+        laws = growth_laws(part.rows, heaps)
+        if not quick:
+            laws += compare_survivors(base, rounds)
     tell(laws)
     part.rows += laws
     return part

@@ -258,7 +258,7 @@ class _Explanation:
         payload, the next nothing."""
         found = [largest(node, owned, self.graph.sizes)]
         if node is self.survivors[self.heads[number].representative]:
-            for n in (n for n in alike[:_COMPARED] if n != number):
+            for n in alike[1:_COMPARED]:
                 if self.clock() >= self.deadline:
                     break
                 head = self.heads[n]

@@ -1,8 +1,10 @@
 """From heads back to what holds them.
 
 A batched walk backwards, one level of referrers at a time for all heads together, cheapest paths
-first: a path through the harness or a frame is only asked for where no other is found. Where the
-walk fans out or takes too long, one walk forwards from the modules finds the rest.
+first: a path through the harness or a frame is only asked for where no other is found. A chain of
+nodes of the same types (a linked list) is passed in one leap, and where the walk fans out, some
+nodes stand for all. Where these lead nowhere, or it takes too long, one walk forwards from the
+modules finds the rest.
 """
 
 from __future__ import annotations
@@ -106,14 +108,14 @@ class _Search:
         """Expands the cheapest level until each head has a path, or the walk gets too dear."""
         slack, levels, cheaply = _SLACK, 0, True
         while self.buckets:
-            cost = self.at = min(self.buckets)
-            if cheaply and cost >= _CHEAP and self.left_out and self._open_heads():
+            self.at = min(self.buckets)
+            if cheaply and self.at >= _CHEAP and self.left_out and self._open_heads():
                 cheaply = False
                 self._walk_forwards(clock, deadline, cheaply=True)
-            level = self._settle(self.buckets.pop(cost))
+            level = self._settle(self.buckets.pop(self.at))
             wanted = self._open_heads()
             if not wanted:
-                wanted = self._heads_held_by_attribute() if slack and cost < _CHEAP else 0
+                wanted = self._heads_held_by_attribute() if slack and self.at < _CHEAP else 0
                 slack -= 1
                 if not wanted:
                     return
@@ -127,8 +129,8 @@ class _Search:
                 return
             if len(needed) > width:
                 needed = self._some(needed, wanted, width // 2)
-            self._leap(needed, cost)
-            self._expand(needed, cost)
+            self._leap(needed)
+            self._expand(needed)
         if self.left_out and self._open_heads():
             self._walk_forwards(clock, deadline)
         self._end_of_sight()
@@ -171,7 +173,7 @@ class _Search:
                 mask |= 1 << number
         return mask
 
-    def _expand(self, level: list[int], cost: int) -> None:
+    def _expand(self, level: list[int]) -> None:
         targets = [self.nodes[p] for p in level]
         self.ignore.add(id(targets))
         for holder, hits in self.graph.referrers(targets):
@@ -184,7 +186,7 @@ class _Search:
                 if toll == NEVER:
                     self.ignore.add(key)
                     continue
-                position = self._add(holder, cost + 1 + toll, toll, 0)
+                position = self._add(holder, self.at + 1 + toll, toll, 0)
                 root = self.graph.root(holder)
                 if root is not None:
                     self.roots[position] = root
@@ -224,11 +226,11 @@ class _Search:
                     self.buckets.setdefault(cost, []).append(position)
                 work += [(above, added) for above in self.up[position]]
 
-    def _leap(self, level: list[int], cost: int) -> None:
+    def _leap(self, level: list[int]) -> None:
         """Where a chain of nodes of some types has begun, enter the rest of it at once.
 
         Of its nodes only those are asked for that something else refers to as well. O(heap) to find
-        the nodes of these types, less than a level costs.
+        the nodes of these types: what a level of some dozens costs.
         """
         self.recent.append(level)
         chain = self._chained()
@@ -250,7 +252,7 @@ class _Search:
             for member in above.get(target, ()):
                 position = self.index.get(key := self.graph.key(members[member]))
                 if position is None and key not in self.ignore:
-                    position = self._pass(members[member], cost + 1, asked=external[member] > 0)
+                    position = self._pass(members[member], asked=external[member] > 0)
                     if position is not None and position not in self.roots:
                         work.append(member)
                 if position is not None and position != below:
@@ -269,14 +271,14 @@ class _Search:
         last = [p for level in self.recent[-_PERIOD:] for p in level if not self.toll[p]]
         return [self.nodes[p] for p in last if self.graph.type_name(self.nodes[p]) in both]
 
-    def _pass(self, node: Node, cost: int, *, asked: bool) -> int | None:
+    def _pass(self, node: Node, *, asked: bool) -> int | None:
         """Enter a node of a chain, to be expanded or not: the whole chain reads as one step."""
         toll = self.graph.toll(node)
         if toll == NEVER:
             return None
         root = self.graph.root(node)
         enter = self._add if asked or root is not None else self._enter
-        position = enter(node, cost + toll, toll, 0)
+        position = enter(node, self.at + 1 + toll, toll, 0)
         if root is not None:
             self.roots[position] = root
         return position
@@ -284,11 +286,9 @@ class _Search:
     def _end_of_sight(self) -> None:
         """Names what nothing visible refers to, for heads that have no other root."""
         for position, above in enumerate(self.up):
-            if above or position in self.roots or not self.heads_below[position] & ~self.found:
-                continue
-            if position in self.passed:
-                continue
-            self._end_at(position, self.graph.last_resort(self.nodes[position]))
+            known = above or position in self.roots or position in self.passed
+            if not known and self.heads_below[position] & ~self.found:
+                self._end_at(position, self.graph.last_resort(self.nodes[position]))
         rooted = 0
         for position in self.roots:
             rooted |= self.heads_below[position]
@@ -407,27 +407,22 @@ class _Search:
         holders = list(self.up[position])
         if len(holders) > _BRANCHES * 4:
             free = [root for root in self.roots if not self.toll[root]]
+            below = self._below()
             for roots in (free, self.roots):
-                rooted = self._rooted(roots, members)
+                rooted = _reached(below, roots, members)
                 found = [holder for holder in holders if holder in rooted]
                 if found:
                     return found[: _BRANCHES * 4]
             return []
         return holders
 
-    def _rooted(self, roots: Iterable[int], barred: Collection[int]) -> set[int]:
-        """The positions below some root that is reached past these. O(references found so far)."""
+    def _below(self) -> list[list[int]]:
+        """By position, what it refers to. O(references found so far)."""
         below: list[list[int]] = [[] for _ in self.up]
         for position, above in enumerate(self.up):
             for holder in above:
                 below[holder].append(position)
-        rooted = set(roots).difference(barred)
-        work = list(rooted)
-        while work:
-            fresh = [p for p in below[work.pop()] if p not in rooted and p not in barred]
-            rooted.update(fresh)
-            work += fresh
-        return rooted
+        return below
 
     def _climb(self, start: int, barred: set[int]) -> list[tuple[int, list[int]]]:
         """Dijkstra upwards over the discovered graph to the nearest few roots.
@@ -467,6 +462,17 @@ class _Search:
         if root is not None:
             return root.rank, root.name
         return 9, self.graph.type_name(self.nodes[position])
+
+
+def _reached(below: list[list[int]], roots: Iterable[int], barred: Collection[int]) -> set[int]:
+    """The positions that some root refers to, past these. O(references)."""
+    reached = set(roots).difference(barred)
+    work = list(reached)
+    while work:
+        fresh = [p for p in below[work.pop()] if p not in reached and p not in barred]
+        reached.update(fresh)
+        work += fresh
+    return reached
 
 
 class _Walk:

@@ -395,8 +395,8 @@ def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> Caus
         for cause in causes_of(run, witness.nodeid):
             if cause.fingerprint == fingerprint:
                 causes[witness.nodeid] = cause
-    best = _typical([w for w in witnesses if w.nodeid in causes], causes, fingerprint)
-    best = best or witnesses[0]
+    explained = [w for w in witnesses if w.nodeid in causes]
+    best = _typical(explained, causes, fingerprint) or witnesses[0]
     cause = causes.get(best.nodeid) or next(iter(causes.values()))
     total: dict[str, float] = defaultdict(float)
     for witness in witnesses:
