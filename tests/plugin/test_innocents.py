@@ -26,6 +26,7 @@ SUITE = {
         import sys
         import tempfile
         import threading
+        import time
         import unittest
         import warnings
         import weakref
@@ -173,7 +174,7 @@ SUITE = {
                 with self.assertLogs("x"):
                     logging.getLogger("x").warning("told")
 
-        numbers, last = itertools.count(), [None]
+        numbers, last, logs = itertools.count(), [None], {}
 
         def test_attribute_names_made_on_the_way():
             for _ in range(20):
@@ -202,6 +203,13 @@ SUITE = {
             for part in ring:
                 part.append(ring)
             last[0] = ring
+
+        @pytest.mark.parametrize("seconds", [0.0, 0.11])
+        def test_replaces_a_cycle_with_an_open_file(tmp_path, seconds):
+            ring = [(tmp_path / "log").open("w")]
+            ring.append(ring)
+            logs[seconds] = ring
+            time.sleep(seconds)
 
         @pytest.fixture(params=[1, 2])
         def narrow(request):

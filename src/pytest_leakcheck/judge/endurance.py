@@ -97,7 +97,8 @@ def has_ended(
     if not windows:
         return False
     return not any(
-        all(_per_run(window, floor, name) >= limits.long_share * amount for window in windows)
+        amount > 0
+        and all(_per_run(window, floor, name) >= limits.long_share * amount for window in windows)
         for name, amount in before.items()
     )
 

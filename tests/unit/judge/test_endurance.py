@@ -96,6 +96,13 @@ def test_one_signal_that_goes_on_is_enough() -> None:
     assert has_ended({"survivors": 43}, seen, {}, LIMITS)
 
 
+def test_what_did_not_add_up_does_not_go_on() -> None:
+    """Files that are open in old cycles: each window begins and ends with as many."""
+    seen = [record("long", 100, fds=0) for _ in range(4)]
+    assert has_ended({"fds": 0.0}, seen, {}, LIMITS)
+    assert not has_ended({"fds": 1.0}, [record("long", 100, fds=100)], {}, LIMITS)
+
+
 def test_what_pytest_keeps_does_not_go_on() -> None:
     """The empty test's growth is taken off."""
     seen = windows(3200, 3200, 3200, 3200, signal="blocks")

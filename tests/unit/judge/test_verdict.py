@@ -125,6 +125,21 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
         "+2 objects per run",
     ),
     "descriptors": (Repeats(steady(fds=[1] * 6)), "leak", "+1 file descriptors per run"),
+    "descriptors that several runs together keep too": (
+        Repeats(steady(fds=[1] * 6), net=Growth(fds=3), net_runs=3),
+        "leak",
+        "+1 file descriptors per run",
+    ),
+    "descriptors replaced on each run": (
+        Repeats(steady(fds=[2] * 6), Growth(fds=1), net=Growth(fds=0), net_runs=3),
+        "settles",
+        "1 file descriptors are replaced on each run",
+    ),
+    "descriptors replaced, beside a leak": (
+        Repeats(steady(fds=[1] * 6, survivors=[2] * 6), net=Growth(fds=0), net_runs=3, kept=2),
+        "leak",
+        "grew on 6 of 6 repeats: +2 objects, +0 Python blocks per run",
+    ),
     "threads": (Repeats(steady(threads=[1, 2, 1])), "leak", "+1.3 threads per run"),
     "children": (Repeats(steady(children=[1] * 6)), "leak", "+1 child processes per run"),
     # Counts with noise: two that agree.
