@@ -280,6 +280,64 @@ def test_a_slow_test_that_fills_a_cache_with_a_limit_is_no_leak(tmp_path: Path) 
     assert "a cache that has a limit" in test.reason
 
 
+def test_a_slow_test_is_repeated_less_once_its_cause_has_gone_on(tmp_path: Path) -> None:
+    """The first of a cause is repeated in full, and so is one whose cause has not been seen."""
+    text = """
+        import time
+        KEPT, CACHE, SEEN = [], {}, []
+        class Thing: pass
+        def test_first():
+            time.sleep(0.11)
+            KEPT.append(Thing())
+        def test_second():
+            time.sleep(0.11)
+            KEPT.append(Thing())
+            KEPT.append(Thing())
+        def test_fills_another():
+            time.sleep(0.11)
+            SEEN.append(0)
+            CACHE[min(len(SEEN), 7)] = Thing()
+    """
+    suites.write(tmp_path, {"test_slow.py": text})
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    settings = Settings()
+    repeats = {
+        nodeid.partition("::")[2]: len([r for r in records if r.phase == "steady"])
+        for nodeid, records in result.run.repeats.items()
+    }
+    assert repeats["test_first"] == settings.repeats
+    assert repeats["test_second"] == settings.known_repeats
+    assert repeats["test_fills_another"] == settings.repeats
+    verdicts = {n.partition("::")[2]: t.verdict for n, t in result.verdicts().items()}
+    assert verdicts == {
+        "test_first": "leak",
+        "test_second": "leak",
+        "test_fills_another": "settles",
+    }
+
+
+def test_what_is_dropped_after_a_few_runs_is_no_cause(tmp_path: Path) -> None:
+    """Of a test that keeps the last three cycles and leaks, the holder of the leak is named."""
+    text = """
+        import time
+        KEPT, LATEST = [], []
+        class Thing: pass
+        def test_leaks():
+            time.sleep(0.11)
+            ring = [Thing() for _ in range(5)]
+            ring.append(ring)
+            LATEST.append(ring)
+            del LATEST[:-3]
+            KEPT.append(Thing())
+    """
+    suites.write(tmp_path, {"test_slow.py": text})
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    test = result.verdicts()["test_slow.py::test_leaks"]
+    assert test.verdict == "leak", test.reason
+    assert [cause.cause.holder for cause in result.judged.causes] == ["test_slow.KEPT[*]"]
+    assert [cause.cause.per_run for cause in result.judged.causes] == [1]
+
+
 def test_a_process_that_shares_tasks_keeps_the_suites_order(tmp_path: Path) -> None:
     """What a test leaves behind reaches no test that comes before it in the suite."""
     tests = "".join(f"def test_{n}(): pass\n" for n in range(10))

@@ -174,7 +174,7 @@ SUITE = {
                 with self.assertLogs("x"):
                     logging.getLogger("x").warning("told")
 
-        numbers, last, logs = itertools.count(), [None], {}
+        numbers, last, logs, latest = itertools.count(), [None], {}, {}
 
         def test_attribute_names_made_on_the_way():
             for _ in range(20):
@@ -209,6 +209,15 @@ SUITE = {
             ring = [(tmp_path / "log").open("w")]
             ring.append(ring)
             logs[seconds] = ring
+            time.sleep(seconds)
+
+        @pytest.mark.parametrize("seconds", [0.0, 0.11])
+        def test_keeps_the_last_three_cycles(seconds):
+            ring = [bytearray(5000)]
+            ring.append(ring)
+            few = latest.setdefault(seconds, [])
+            few.append(ring)
+            del few[:-3]
             time.sleep(seconds)
 
         @pytest.fixture(params=[1, 2])

@@ -33,6 +33,7 @@ from pytest_leakcheck.measure.opened import (
     told_by,
 )
 from pytest_leakcheck.measure.retention import settle_log_buffers, survivors_of
+from pytest_leakcheck.measure.runs import LeftIds
 from pytest_leakcheck.measure.signals import Probe
 from pytest_leakcheck.measure.survivors import Boundary, alive_among
 from pytest_leakcheck.measure.watching import Left, Watch, too_many_readings
@@ -58,6 +59,14 @@ Run = Callable[[pytest.Item, Any], Outcome]
 
 #: Watched runs, at most: more than two only where one could not tell who opened something.
 _MOST_WATCHED_RUNS = 4
+
+
+class Held(NamedTuple):
+    """Who holds what one run leaves and the next one does not replace."""
+
+    causes: Sequence[Cause]
+    kept: int
+    """How many objects that is."""
 
 
 class Told(NamedTuple):
@@ -96,38 +105,49 @@ class Evidence:
         self._places: dict[str, set[OpenedAt]] = {}
         self._known()  # reads and keeps the catalogue, with the module that reads it
 
-    def holders(
-        self, item: pytest.Item, name: str, nextitem: Any, first: set[int] | None = None
-    ) -> tuple[list[Cause], int]:
+    def holders(self, item: pytest.Item, nextitem: Any, left: LeftIds | None = None) -> Held:
         """Who holds what one run leaves and the next one does not replace, and how much that is.
 
         Args:
-            first: ids of what the run before left, where they are known; else there are two runs.
-
-        Returns:
-            The causes, and how many objects were kept.
+            left: ids of what the repeats left that have just ended, where they are known; else
+                there are two more runs.
         """
-        first = self._ids_left(item, nextitem) if first is None else first
-        second = self._ids_left(item, nextitem)
-        self._boundary.thaw()
-        # What the second run replaced may be cycles: frozen with the first, they are still there.
-        self._boundary.collect()
-        left = first - second
-        # The harness's own sets may have been made where objects of the first run were.
-        left.difference_update((id(first), id(second), id(left)))
-        kept = alive_among(left)
+        kept = self._kept_of(left or self._two_more(item, nextitem))
         count = len(kept)
-        self._write(
-            RepeatRecord(nodeid=name, phase="kept", number=0, growth=Growth(survivors=count))
-        )
         try:
             causes = explain_survivors(
                 kept, ignore={id(kept)}, versions=self._versions(), known=self._known()
             )
-            return _visible_first(causes), count
+            return Held(_visible_first(causes), count)
         finally:
             kept.clear()
             self._boundary.draw()
+
+    def _kept_of(self, left: LeftIds) -> list[object]:
+        """What is alive of what a run left. O(heap): the heap is in the open from here on."""
+        # Less what the last run left, and the harness's own that came since: they may lie where
+        # what was there before is gone.
+        young = set(map(id, self._boundary.survivors()))
+        before_last, early = left.before_last - young, [ids - young for ids in left.early]
+        wanted = before_last.union(*early)
+        own = [young, before_last, early, *early, wanted, *left, *left.early, left]
+        wanted.difference_update(map(id, own), [id(own)])
+        self._boundary.thaw()
+        # What a run replaced may be cycles: frozen with the run before, they are still there.
+        self._boundary.collect()
+        alive = alive_among(wanted)
+        kept = [thing for thing in alive if id(thing) in before_last]
+        if any(early):
+            # What was left last may be among the last few that are kept, and all before dropped.
+            of_early = [[thing for thing in alive if id(thing) in ids] for ids in early]
+            kept = min(max(of_early, key=len), kept, key=len)
+        alive.clear()
+        return kept
+
+    def _two_more(self, item: pytest.Item, nextitem: Any) -> LeftIds:
+        """What two more runs left."""
+        first = self._ids_left(item, nextitem)
+        return LeftIds(early=(), before_last=first - self._ids_left(item, nextitem))
 
     def _ids_left(self, item: pytest.Item, nextitem: Any) -> set[int]:
         """Ids of what one more run leaves behind."""

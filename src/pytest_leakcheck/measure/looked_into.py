@@ -40,6 +40,12 @@ class Endured(msgspec.Struct, frozen=True, tag=True):
     prints: list[str]
 
 
+class Repeated(msgspec.Struct, frozen=True, tag=True):
+    """A test that was repeated as often as any leaks, by these causes together."""
+
+    prints: list[str]
+
+
 class Traced(msgspec.Struct, frozen=True, tag=True):
     """It is known where these causes, together, were allocated."""
 
@@ -55,7 +61,7 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
     """Empty where it was not watched."""
 
 
-Note = Endured | Traced | Opened
+Note = Endured | Repeated | Traced | Opened
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Note).decode
@@ -73,7 +79,9 @@ class LookedInto:
         self._path = path
         self._read_to = 0
         self.endured: list[list[str]] = []
+        self.repeated: list[list[str]] = []
         self.traced: list[list[str]] = []
+        self._groups = {Endured: self.endured, Repeated: self.repeated, Traced: self.traced}
         self._instances: dict[Likeness, str] = {}
         self._others: dict[tuple[object, ...], list[Opened]] = {}
 
@@ -84,6 +92,10 @@ class LookedInto:
     def tests_like(self, likeness: Likeness) -> Sequence[Opened]:
         """Tests of any function that leave as much open, each at a place of its own."""
         return self._others.get(likeness[1:], ())
+
+    def has_like(self, likeness: Likeness) -> bool:
+        """Whether there is any of either."""
+        return bool(self.instance_like(likeness) or self.tests_like(likeness))
 
     def add(self, note: Note) -> None:
         """Remember what was looked into, and tell the others. One ``write``."""
@@ -132,7 +144,7 @@ class LookedInto:
             if note.places and not known and len(others) < _MOST_ALIKE:
                 others.append(note)
             return
-        groups = self.endured if isinstance(note, Endured) else self.traced
+        groups = self._groups[type(note)]
         if note.prints not in groups:
             groups.append(note.prints)
 

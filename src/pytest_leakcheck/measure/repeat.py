@@ -31,8 +31,15 @@ from pytest_leakcheck.judge.statistics import median_growth
 from pytest_leakcheck.judge.suspects import function_of
 from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_explaining
 from pytest_leakcheck.measure.calibration import calibrate
-from pytest_leakcheck.measure.evidence import Evidence
-from pytest_leakcheck.measure.looked_into import Endured, Likeness, LookedInto, Opened, Traced
+from pytest_leakcheck.measure.evidence import Evidence, Held
+from pytest_leakcheck.measure.looked_into import (
+    Endured,
+    Likeness,
+    LookedInto,
+    Opened,
+    Repeated,
+    Traced,
+)
 from pytest_leakcheck.measure.rerun import NullItem, uses_wider_fixtures
 from pytest_leakcheck.measure.runs import Runs, Tape
 from pytest_leakcheck.measure.signals import Probes, heap_probe, mapped_probe
@@ -88,6 +95,7 @@ class Repeater:
         self._null_sites: set[tuple[str, int]] = set()
         self._null_runs = 1
         self._patient = False
+        self._alike: str | None = None
 
     def know(self, known: LookedInto) -> None:
         """Look no more into what other processes have looked into, and tell them."""
@@ -152,14 +160,16 @@ class Repeater:
             wide: end all fixtures but the session's after each repeat.
             patient: do not let it go after a few calm repeats: it may leak on some runs only.
         """
-        self._patient = patient
+        self._patient, self._alike = patient, None
         nextitem = item.session if wide else None
         settings = self._settings
         self._runs.begin()
         outcome = self._warm_up(item, name, nextitem)
         if outcome != "passed":
             return self._give_up(name, outcome)
-        steady = self._steady(item, name, nextitem)
+        steady, held = self._steady(item, name, nextitem)
+        for record in steady:
+            self._write(record)
         found = Repeats(steady=steady, null=self.null)
         if any(record.outcome != "passed" for record in steady):
             return found
@@ -169,7 +179,8 @@ class Repeater:
                 return replace(found, windows=self._endure(item, name, found, nextitem))
             self._evidence.look_at_garbage(item, name, steady, nextitem)
             return found
-        return self._explain(item, name, found, nextitem, wide=wide)
+        held = held or self._evidence.holders(item, nextitem, self._runs.take_ids())
+        return self._explain(item, name, found, held, nextitem, wide=wide)
 
     def _warm_up(self, item: pytest.Item, name: str, nextitem: Any) -> Outcome:
         """The runs before the steady ones; nothing of them is alive when those begin."""
@@ -193,24 +204,51 @@ class Repeater:
         )
         return Repeats(steady=[], null=self.null)
 
-    def _steady(self, item: pytest.Item, name: str, nextitem: Any) -> list[RepeatRecord]:
+    def _steady(
+        self, item: pytest.Item, name: str, nextitem: Any
+    ) -> tuple[list[RepeatRecord], Held | None]:
+        """The steady repeats; and who holds what grows, where that was enough to end them."""
         self._tape.rewind()
+        asked = False
         for number in range(self._settings.weak_repeats):
-            last = self._may_be_last(number)
-            record = self._runs.repeat(item, name, "steady", number, nextitem, keep_ids=last)
+            record = self._runs.repeat(item, name, "steady", number, nextitem, keep_ids=True)
             self._tape.append(record)
             del record  # it is on the tape; here it would be alive when the next repeat begins
             if self._is_decided(self._tape.records()):
                 break
-        steady = self._tape.records()
-        for record in steady:
-            self._write(record)
-        return steady
+            if not asked and self._may_be_known(self._tape.records()):
+                asked = True
+                held = self._evidence.holders(item, nextitem, self._runs.take_ids())
+                if self._is_known(item, name, nextitem, held):
+                    return self._tape.records(), held
+                del held
+        return self._tape.records(), None
 
-    def _may_be_last(self, number: int) -> bool:
-        """Whether the next repeat decides, if objects grow on it as on those before."""
-        enough = number + 1 >= self._settings.repeats
-        return enough and grows_exactly(self._tape.records(), self.null)
+    def _may_be_known(self, steady: list[RepeatRecord]) -> bool:
+        """Whether it pays to ask already who holds what grows: where that is known, a test that
+        takes a while needs fewer repeats."""
+        settings = self._settings
+        longest = max(record.duration_s for record in steady)
+        enough = len(steady) >= settings.known_repeats and longest >= settings.known_s
+        return enough and grows_exactly(steady, self.null)
+
+    def _is_known(self, item: pytest.Item, name: str, nextitem: Any, held: Held) -> bool:
+        """Whether what a test grows by was seen on all repeats of another one."""
+        if held.causes:
+            return self._goes_on(held.causes, self._known.repeated)
+        found = Repeats(steady=self._tape.records(), null=self.null)
+        likeness = self._likeness(name, found)
+        return likeness is not None and bool(self._alike_to(likeness, item, nextitem))
+
+    def _goes_on(self, causes: Sequence[Cause], repeated: Sequence[Sequence[str]] = ()) -> bool:
+        """Whether it is known that the growth of all these causes goes on, or has done so as long
+        as these.
+
+        What a cause is excused or doubted for has to be seen of each test anew.
+        """
+        self._known.refresh()
+        doubtful = any(cause.limit or cause.dead for cause in causes)
+        return not doubtful and goes_on(causes, [*self._known.endured, *repeated])
 
     def _is_decided(self, steady: list[RepeatRecord]) -> bool:
         settings, limits = self._settings, self._settings.thresholds
@@ -239,50 +277,62 @@ class Repeater:
         return max(record.duration_s for record in steady) < self._settings.quick_s
 
     def _explain(
-        self, item: pytest.Item, name: str, found: Repeats, nextitem: Any, *, wide: bool
+        self,
+        item: pytest.Item,
+        name: str,
+        found: Repeats,
+        held: Held,
+        nextitem: Any,
+        *,
+        wide: bool,
     ) -> Repeats:
-        """Who holds the growth, whether it lasts, and where it was allocated."""
-        found = self._with_holders(item, name, found, nextitem)
-        self._known.refresh()
+        """Whether growth that is held lasts, and where it was allocated."""
+        found = self._with_holders(item, name, found, held, nextitem)
         likeness = None if wide or found.causes else self._likeness(name, found)
-        alike = self._known.instance_like(likeness) if likeness else ""
-        others = self._known.tests_like(likeness) if likeness else ()
-        if not alike and not others:
+        may_be_alike = likeness is not None and self._known.has_like(likeness)
+        if not may_be_alike:
             found = self._with_containers(item, found, nextitem)
-        # What a cause is excused or doubted for has to be seen of each test anew.
-        known = goes_on(found.causes, self._known.endured)
-        if not wide and (_is_doubtful(found) or not known):
+        if not wide and not self._goes_on(found.causes):
             found = replace(found, windows=self._endure(item, name, found, nextitem))
         if self._is_cleared(found):
             self._write_causes(name, found.causes)
             return found
         found = replace(found, release=[] if wide else self._release(item, name))
-        if alike or others:
-            # Of another function's test it has to be seen.
+        if likeness is not None and may_be_alike:
             leaks = self._verdict(found) == "leak"
-            if leaks and (alike := alike or self._opens_like(others, item, nextitem)):
+            if leaks and (alike := self._alike_to(likeness, item, nextitem)):
                 self._write(AlikeRecord(nodeid=name, of=alike))
                 return found
             found = self._with_containers(item, found, nextitem)
-        held = fingerprints(found.causes)
-        if made_up_of(held, self._known.traced) and self._verdict(found) != "unconfirmed":
+        prints = fingerprints(found.causes)
+        if made_up_of(prints, self._known.traced) and self._verdict(found) != "unconfirmed":
             # Tracing says where memory was allocated: once for each cause is enough.
             self._write_causes(name, found.causes)
         else:
             found = self._with_places(item, name, found, nextitem)
-            if held and self._verdict(found) in ("leak", "held"):
-                self._known.add(Traced(held))
-        if held and found.windows and self._verdict(found) in ("leak", "held"):
-            self._known.add(Endured(held))
+            if prints and self._verdict(found) in ("leak", "held"):
+                self._known.add(Traced(prints))
+        if prints and self._verdict(found) in ("leak", "held"):
+            if found.windows:
+                self._known.add(Endured(prints))
+            elif len(found.steady) >= self._settings.repeats:
+                self._known.add(Repeated(prints))
         if likeness is not None and self._verdict(found) == "leak":
             places = sorted(self._evidence.places_of(name))
             self._known.add(Opened(name, likeness, places))
         return found
 
+    def _alike_to(self, likeness: Likeness, item: pytest.Item, nextitem: Any) -> str:
+        """The test that leaves the same open and was looked into, or nothing: another instance of
+        the function, or one that opens all that stays open where a run of this test does."""
+        if self._alike is None:
+            self._alike = self._known.instance_like(likeness) or self._opens_like(
+                self._known.tests_like(likeness), item, nextitem
+            )
+        return self._alike
+
     def _opens_like(self, others: Sequence[Opened], item: pytest.Item, nextitem: Any) -> str:
-        """The one among others that opens all that stays open where a run of this test does, or
-        nothing."""
-        left = self._evidence.opened_by(item, nextitem)
+        left = self._evidence.opened_by(item, nextitem) if others else []
         for other in others:
             if left and all(not places.isdisjoint(other.places) for places in left):
                 return other.nodeid
@@ -302,12 +352,15 @@ class Repeater:
         kinds = frozenset(found.steady[-1].types)
         return Likeness(function_of(name), amounts, kinds)
 
-    def _with_holders(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
+    def _with_holders(
+        self, item: pytest.Item, name: str, found: Repeats, held: Held, nextitem: Any
+    ) -> Repeats:
         """Who holds what stays; growth by inexact signals gets a look at many runs first, since to
         look at all containers is O(heap)."""
-        causes, kept = self._evidence.holders(item, name, nextitem, self._runs.take_ids())
-        found = replace(found, causes=causes, kept=kept)
-        if kept == 0 or not grows_exactly(found.steady, self.null):
+        kept = Growth(survivors=held.kept)
+        self._write(RepeatRecord(nodeid=name, phase="kept", number=0, growth=kept))
+        found = replace(found, causes=held.causes, kept=held.kept)
+        if held.kept == 0 or not grows_exactly(found.steady, self.null):
             found = self._with_net(item, name, found, nextitem)
         return found
 
@@ -474,10 +527,6 @@ _ENDED = {
     "xpassed": "passes where it was expected to fail",
     "passed": "passes",
 }
-
-
-def _is_doubtful(found: Repeats) -> bool:
-    return any(cause.limit or cause.dead for cause in found.causes)
 
 
 def _with_sites(cause: Cause, sites: list[Any], among: int) -> Cause:

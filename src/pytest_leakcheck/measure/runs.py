@@ -11,7 +11,7 @@ import sys
 import time
 from array import array
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -30,11 +30,14 @@ _sys_modules = sys.modules
 #: Grace for threads and descriptors: pauses double from the first to the longest, 127 ms in all.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.064
 _MOST_VAIN_WAITS = 3
+#: After so many items for which it was in vain, one wait for each further one is enough.
+_MOST_VAIN_ITEMS = 2
 
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(RepeatRecord).decode
 _ROOM = 1 << 16
+_ROOM_FOR_IDS = 1 << 14
 
 
 class Tape:
@@ -61,6 +64,57 @@ class Tape:
         return [_decode(line) for line in self._bytes[: self._end[0]].splitlines()]
 
 
+class LeftIds(NamedTuple):
+    """Ids of what repeats of an item left."""
+
+    early: tuple[set[int], ...]
+    """Of each of the first two, less those that a later one left, too: there lies something else by
+    now. Of two, for it may leak on every second run."""
+    before_last: set[int]
+
+
+class _Ids:
+    """Ids of what repeats of an item left, in memory that is there from the start."""
+
+    def __init__(self) -> None:
+        # Of the first and the second repeat, and by turns of the last two.
+        self._rooms = tuple(array("Q", bytes(8 * _ROOM_FOR_IDS)) for _ in range(4))
+        self._counts = array("q", (0, 0, 0, 0))
+        self._done = self._in_a_row = 0
+
+    def begin(self) -> None:
+        """Of another item."""
+        self._done = self._in_a_row = 0
+
+    def interrupt(self) -> None:
+        """Something else comes between."""
+        self._in_a_row = 0
+
+    def keep(self, objects: list[object]) -> None:
+        """Note what one more repeat left."""
+        ids = array("Q", map(id, objects))
+        for place in range(min(self._done, 2)):
+            self._put(place, array("Q", self._got(place).difference(ids)))
+        if self._done < 2:
+            self._put(self._done, ids)
+        self._put(2 + self._in_a_row % 2, ids)
+        self._done += 1
+        self._in_a_row += 1
+
+    def told(self) -> LeftIds | None:
+        """What is known; ``None`` where the last two repeats were not in a row."""
+        if self._in_a_row < 2:
+            return None
+        return LeftIds((self._got(0), self._got(1)), self._got(2 + self._in_a_row % 2))
+
+    def _put(self, place: int, ids: array[int]) -> None:
+        self._counts[place] = len(ids)
+        self._rooms[place][: len(ids)] = ids  # past its end it grows, which is rare
+
+    def _got(self, place: int) -> set[int]:
+        return set(self._rooms[place][: self._counts[place]])
+
+
 class Runs:
     """Runs items again and reads the signals around them.
 
@@ -72,15 +126,23 @@ class Runs:
         self._probes = probes
         self._boundary = boundary
         self._forget = forget
-        self._hopeless = 0
+        self._hopeless = self._vain_items = 0
         self._last: tuple[pytest.Item, Reading] | None = None
-        self._left: set[int] | None = None
+        self._left = _Ids()
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
 
     def begin(self) -> None:
         """Another item: waiting for its threads and descriptors may help again."""
-        self._hopeless = 0
-        self._last = self._left = None
+        self._vain_items += self._hopeless >= _MOST_VAIN_WAITS
+        vain = self._vain_items >= _MOST_VAIN_ITEMS
+        self._hopeless = _MOST_VAIN_WAITS - 1 if vain else 0
+        self.pause()
+        self._left.begin()
+
+    def pause(self) -> None:
+        """Something else comes between two repeats: the next one is measured from its own start."""
+        self._last = None
+        self._left.interrupt()
 
     def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
         """Know a wider fixture that has been set up."""
@@ -89,7 +151,10 @@ class Runs:
 
     def run_once(self, item: pytest.Item, nextitem: Any = None) -> Outcome:
         """The item's whole protocol; wider fixtures stay up unless ``nextitem`` says otherwise."""
-        self._last = self._left = None
+        self.pause()
+        return self._run(item, nextitem)
+
+    def _run(self, item: pytest.Item, nextitem: Any) -> Outcome:
         outcome = rerun(item, nextitem)
         drop_finished(self._wider.values())
         self._forget()
@@ -110,14 +175,14 @@ class Runs:
         """One measured run: draw the line, run, collect, look.
 
         Args:
-            keep_ids: of what it leaves, for :meth:`take_ids`, until another run begins.
+            keep_ids: of what it leaves, for :meth:`take_ids`.
         """
         self._boundary.draw()
         modules = len(_sys_modules)
         base = self._base_of(item)
         collected = collected_so_far()
         start = _clock()
-        outcome = self.run_once(item, nextitem)
+        outcome = self._run(item, nextitem)
         duration = _clock() - start
         settle_log_buffers(item)
         before = self._probes.read(peak=False)
@@ -125,10 +190,13 @@ class Runs:
         after = self._read_settled(base)
         mine = survivors_of(item, self._boundary, self)
         types, count = count_types(mine), len(mine)
-        self._left = set(map(id, mine)) if keep_ids else None
+        unseen = self._boundary.user_froze or self._boundary.user_unfroze
+        if keep_ids and not unseen:
+            self._left.keep(mine)
+        else:
+            self._left.interrupt()
         del mine
         self._last = (item, after)
-        unseen = self._boundary.user_froze or self._boundary.user_unfroze
         return RepeatRecord(
             nodeid=name,
             phase=phase,
@@ -145,9 +213,12 @@ class Runs:
             module_count=max(0, len(_sys_modules) - modules),
         )
 
-    def take_ids(self) -> set[int] | None:
-        """Ids of what the last run left, where they were to be kept; ``None`` after another run."""
-        left, self._left = self._left, None
+    def take_ids(self) -> LeftIds | None:
+        """Ids of what the repeats left whose ids were kept; ``None`` where that is not known of the
+        last two, or something else has run since. The next repeat is measured from its own start.
+        """
+        left = self._left.told()
+        self.pause()
         return left
 
     def _base_of(self, item: pytest.Item) -> Reading:
@@ -173,6 +244,9 @@ class Runs:
             _sleep(pause)
             pause *= 2
             reading = self._probes.read(peak=False)
+        else:
+            if pause > _FIRST_PAUSE_S:
+                self._vain_items = 0
         return reading
 
     def together(

@@ -7,7 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pytest_leakcheck.measure.looked_into import Endured, Likeness, LookedInto, Opened, Traced
+from pytest_leakcheck.measure.looked_into import (
+    Endured,
+    Likeness,
+    LookedInto,
+    Opened,
+    Repeated,
+    Traced,
+)
 
 FILE = ("fds", "file words.txt", "shop.py", 12, "open_words")
 LIKE = Likeness("t.py::test_words", (("fds", 1),), frozenset({"shop.Words"}))
@@ -26,16 +33,18 @@ def _path(tmp_path: Path) -> Path:
 def test_a_process_knows_what_another_told_before_and_beside_it(path: Path) -> None:
     first, second = LookedInto(path), LookedInto(path)
     first.add(Endured(["a", "b"]))
+    first.add(Repeated(["b"]))
     first.add(Traced(["c"]))
     second.refresh()
     first.add(opened())
-    assert (second.endured, second.traced) == ([["a", "b"]], [["c"]])
+    told = [["a", "b"]], [["b"]], [["c"]]
+    assert (second.endured, second.repeated, second.traced) == told
     assert second.instance_like(LIKE) == ""
     second.refresh()
     third = LookedInto(path)
     third.refresh()
     for known in (first, second, third):
-        assert (known.endured, known.traced) == ([["a", "b"]], [["c"]])
+        assert (known.endured, known.repeated, known.traced) == told
         assert known.instance_like(LIKE) == "t.py::test_words[1]"
         assert known.tests_like(LIKE) == [opened()]
 
