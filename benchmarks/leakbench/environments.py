@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from pytest_leakcheck.measure.environment import revision_of
@@ -27,6 +28,7 @@ class Environments:
         self._folder = folder
         self._python = python
         self._uv = _find_uv()
+        self._making = threading.Lock()
 
     def python_for(self, requirements: tuple[str, ...]) -> Path:
         """The interpreter of the environment with these requirements.
@@ -39,9 +41,11 @@ class Environments:
         folder = self._folder / key
         python = folder / "bin" / "python"
         done = folder / "requirements.txt"
-        if not done.exists():
-            self._make(folder, python, requirements)
-            done.write_text("\n".join(requirements) + "\n")
+        # Both sides of a case may be run at a time, and want the same.
+        with self._making:
+            if not done.exists():
+                self._make(folder, python, requirements)
+                done.write_text("\n".join(requirements) + "\n")
         return python
 
     def _make(self, folder: Path, python: Path, requirements: tuple[str, ...]) -> None:
