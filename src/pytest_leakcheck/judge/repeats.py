@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pytest_leakcheck.judge.statistics import falls
 from pytest_leakcheck.records import Cause, Growth, Late, RepeatRecord
-from pytest_leakcheck.settings import Thresholds
+from pytest_leakcheck.settings import Settings, Thresholds
 
 #: Signals that count things and have no noise of their own, with their words.
 EXACT = {
@@ -54,6 +54,11 @@ class Repeats:
     """Many more runs, a record for each window of them; its number is how many."""
     kept: int | None = None
     """Objects that one run left and the next run neither replaced nor dropped."""
+
+
+def is_quick(steady: Sequence[RepeatRecord], settings: Settings) -> bool:
+    """Whether no repeat took long."""
+    return max(record.duration_s for record in steady) < settings.quick_s
 
 
 def usual_amount(steady: Sequence[RepeatRecord], name: str) -> int | None:
