@@ -95,7 +95,9 @@ class Inquiry:
         """Another suspect."""
         self._alike = None
 
-    def goes_on(self, causes: Sequence[Cause], repeated: Sequence[Sequence[str]] = ()) -> bool:
+    def known_to_go_on(
+        self, causes: Sequence[Cause], repeated: Sequence[Sequence[str]] = ()
+    ) -> bool:
         """Whether it is known that the growth of all these causes goes on, or has done so as long
         as these.
 
@@ -122,7 +124,7 @@ class Inquiry:
         may_be_alike = likeness is not None and self.known.has_like(likeness)
         if not may_be_alike:
             found = self._with_containers(item, found, nextitem)
-        if not wide and not self.goes_on(found.causes):
+        if not wide and not self.known_to_go_on(found.causes):
             found = replace(found, windows=self.endure(item, name, found, nextitem))
         if self._is_cleared(found):
             self._write_causes(name, found.causes)

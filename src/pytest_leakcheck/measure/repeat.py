@@ -204,7 +204,7 @@ class Repeater:
     def _is_known(self, item: pytest.Item, name: str, nextitem: Any, held: Held) -> bool:
         """Whether what a test grows by was seen on all repeats of another one."""
         if held.causes:
-            return self._inquiry.goes_on(held.causes, self._inquiry.known.repeated)
+            return self._inquiry.known_to_go_on(held.causes, self._inquiry.known.repeated)
         found = Repeats(steady=self._tape.records(), null=self._floor.null)
         likeness = self._inquiry.likeness_of(name, found)
         return likeness is not None and bool(self._inquiry.alike_to(likeness, item, nextitem))

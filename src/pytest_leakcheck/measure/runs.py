@@ -73,7 +73,7 @@ class LeftIds(NamedTuple):
     before_last: set[int]
 
 
-class _Ids:
+class IdsOfRepeats:
     """Ids of what repeats of an item left, in memory that is there from the start."""
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class Runs:
         self._forget = forget
         self._hopeless = self._vain_items = 0
         self._last: tuple[pytest.Item, Reading] | None = None
-        self._left = _Ids()
+        self._left = IdsOfRepeats()
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
 
     def begin(self) -> None:
