@@ -11,10 +11,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.repeats import EXACT
+from pytest_leakcheck.judge.repeats import EXACT, RESOURCES
 from pytest_leakcheck.records import FixtureRecord, LedgerRecord, TestRecord
-
-_RESOURCES = tuple(name for name in EXACT if name != "survivors")
 
 
 def left_open(run: Run, outcomes: Mapping[str, str]) -> dict[str, str]:
@@ -28,7 +26,7 @@ def left_open(run: Run, outcomes: Mapping[str, str]) -> dict[str, str]:
         nodeids = {record.nodeid for record in order}
         if ledger is None or len(nodeids) < len(order):
             continue  # where a test ran twice, its fixtures' records do not say in which run
-        for name in _RESOURCES:
+        for name in RESOURCES:
             stayed = _stayed(order, run.fixtures.get(worker, ()), ledger, name)
             for record, count in zip(order, stayed, strict=True):
                 if count > 0 and record.outcome in outcomes:

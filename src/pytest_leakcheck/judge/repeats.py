@@ -18,6 +18,9 @@ EXACT = {
     "children": "child processes",
 }
 
+#: Of these, what is opened or started, and no object.
+RESOURCES = tuple(name for name in EXACT if name != "survivors")
+
 #: Python takes blocks of up to so many bytes from its own arenas, which are maps, and counts them;
 #: larger ones come from the C heap.
 LARGEST_BLOCK = 512

@@ -191,10 +191,7 @@ def _always(repeats: Repeats, limits: Thresholds) -> list[str]:
 
 def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
     always = _always(repeats, limits)
-    if "survivors" in always and _replaced(repeats, always):
-        always.remove("survivors")
-    # Old cycles, which only a collection of the whole heap finds, may have files open.
-    always = [name for name in always if name not in EXACT or _stays(repeats, name, limits)]
+    always = [name for name in always if name not in EXACT or _stays(repeats, name, always, limits)]
     if any(name in EXACT for name in always):
         return _Signs(always, enough=True)
     if few_blocks_add_up(repeats, limits) and (
@@ -218,10 +215,14 @@ def _signs(repeats: Repeats, limits: Thresholds) -> _Signs:
     return _Signs(always, enough=agree or believed)
 
 
-def _stays(repeats: Repeats, name: str, limits: Thresholds) -> bool:
-    """Whether a signal that counts things grew over several runs together, where that was looked
-    at; objects are judged by which of them the next run replaces."""
-    return name == "survivors" or adds_up(repeats, name, 0.0, limits)
+def _stays(repeats: Repeats, name: str, always: Sequence[str], limits: Thresholds) -> bool:
+    """Whether what a signal counts is not only replaced on each run.
+
+    Old cycles, which only a collection of the whole heap finds, may have files open.
+    """
+    if name == "survivors":
+        return not _replaced(repeats, always)
+    return adds_up(repeats, name, 0.0, limits)
 
 
 def _traced(repeats: Repeats, limits: Thresholds) -> bool:

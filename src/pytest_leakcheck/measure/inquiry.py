@@ -19,7 +19,7 @@ from pytest_leakcheck.judge.endurance import further_windows, long_time, window_
 from pytest_leakcheck.judge.known import fingerprints, goes_on, made_up_of
 from pytest_leakcheck.judge.lasting import few_blocks_add_up, maps_more
 from pytest_leakcheck.judge.native import HELD_FROM_C
-from pytest_leakcheck.judge.repeats import Repeats, grows_always, is_quick, usual_amount
+from pytest_leakcheck.judge.repeats import RESOURCES, Repeats, grows_always, is_quick, usual_amount
 from pytest_leakcheck.judge.suspects import function_of
 from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats
 from pytest_leakcheck.measure.evidence import Evidence, Held
@@ -95,15 +95,28 @@ class Inquiry:
         """Another suspect."""
         self._alike = None
 
-    def known_to_go_on(
-        self, causes: Sequence[Cause], repeated: Sequence[Sequence[str]] = ()
-    ) -> bool:
+    def known_holders(
+        self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
+    ) -> Held | None:
+        """Who holds what a test leaves, where it was seen on all repeats of another test that such
+        growth goes on; ``None`` where not."""
+        held = self._holders(item, nextitem)
+        self.known.refresh()
+        if held.causes:
+            return held if self._goes_on(held.causes, self.known.repeated) else None
+        likeness = self._likeness(name, steady)
+        alike = likeness is not None and self._alike_to(likeness, item, nextitem)
+        return held if alike else None
+
+    def _holders(self, item: pytest.Item, nextitem: Any) -> Held:
+        return self._evidence.holders(item, nextitem, self._runs.take_ids())
+
+    def _goes_on(self, causes: Sequence[Cause], repeated: Sequence[Sequence[str]] = ()) -> bool:
         """Whether it is known that the growth of all these causes goes on, or has done so as long
         as these.
 
         What a cause is excused or doubted for has to be seen of each test anew.
         """
-        self.known.refresh()
         doubtful = any(cause.limit or cause.dead for cause in causes)
         return not doubtful and goes_on(causes, [*self.known.endured, *repeated])
 
@@ -112,19 +125,24 @@ class Inquiry:
         item: pytest.Item,
         name: str,
         found: Repeats,
-        held: Held,
         nextitem: Any,
         *,
         wide: bool,
+        held: Held | None = None,
     ) -> Repeats:
-        """Whether growth that is held lasts, and where it was allocated."""
+        """Who holds the growth, whether it lasts, and where it was allocated.
+
+        Args:
+            held: who holds it, where that was asked already.
+        """
+        held = held or self._holders(item, nextitem)
         found = self._with_holders(item, name, found, held, nextitem)
         self.known.refresh()
-        likeness = None if wide or found.causes else self.likeness_of(name, found)
+        likeness = None if wide or found.causes else self._likeness(name, found.steady)
         may_be_alike = likeness is not None and self.known.has_like(likeness)
         if not may_be_alike:
             found = self._with_containers(item, found, nextitem)
-        if not wide and not self.known_to_go_on(found.causes):
+        if not wide and not self._goes_on(found.causes):
             found = replace(found, windows=self.endure(item, name, found, nextitem))
         if self._is_cleared(found):
             self._write_causes(name, found.causes)
@@ -132,7 +150,7 @@ class Inquiry:
         found = replace(found, release=[] if wide else self._release(item, name))
         if likeness is not None and may_be_alike:
             leaks = self._verdict(found) == "leak"
-            if leaks and (alike := self.alike_to(likeness, item, nextitem)):
+            if leaks and (alike := self._alike_to(likeness, item, nextitem)):
                 self._write(AlikeRecord(nodeid=name, of=alike))
                 return found
             found = self._with_containers(item, found, nextitem)
@@ -154,11 +172,10 @@ class Inquiry:
             self.known.add(Opened(name, likeness, places))
         return found
 
-    def alike_to(self, likeness: Likeness, item: pytest.Item, nextitem: Any) -> str:
+    def _alike_to(self, likeness: Likeness, item: pytest.Item, nextitem: Any) -> str:
         """The test that leaves the same open and was looked into, or nothing: another instance of
         the function, or one that opens all that stays open where a run of this test does."""
         if self._alike is None:
-            self.known.refresh()
             self._alike = self.known.instance_like(likeness) or self._opens_like(
                 self.known.tests_like(likeness), item, nextitem
             )
@@ -171,18 +188,16 @@ class Inquiry:
                 return other.nodeid
         return ""
 
-    def likeness_of(self, name: str, found: Repeats) -> Likeness | None:
+    def _likeness(self, name: str, steady: Sequence[RepeatRecord]) -> Likeness | None:
         """What instances of one test function share that leave as many descriptors, threads and
         children open on each run; ``None`` where none stays."""
         opened = [
-            (signal, usual_amount(found.steady, signal))
-            for signal in ("fds", "threads", "children")
-            if grows_always(found.steady, self._floor.null, signal, 0.0)
+            (signal, usual_amount(steady, signal)) for signal in self._growing_resources(steady)
         ]
         amounts = tuple((signal, amount) for signal, amount in opened if amount is not None)
         if not amounts or len(amounts) < len(opened):
             return None
-        kinds = frozenset(found.steady[-1].types)
+        kinds = frozenset(steady[-1].types)
         return Likeness(function_of(name), amounts, kinds)
 
     def _with_holders(
@@ -225,7 +240,7 @@ class Inquiry:
         native = mapped or self._has_native_growth(found, traced)
         # What only compiled code holds has a head, and no name for who holds it.
         unseen = all(cause.known == HELD_FROM_C for cause in causes)
-        if unseen or self._grows_resources(found):
+        if unseen or self._growing_resources(found.steady):
             probe = None
             if native and unseen:
                 probe = mapped_probe() if mapped else heap_probe()
@@ -240,11 +255,8 @@ class Inquiry:
     def _verdict(self, found: Repeats) -> VerdictName:
         return judge_repeats(found, self._settings.thresholds).verdict
 
-    def _grows_resources(self, found: Repeats) -> bool:
-        return any(
-            grows_always(found.steady, self._floor.null, name, 0.0)
-            for name in ("fds", "threads", "children")
-        )
+    def _growing_resources(self, steady: Sequence[RepeatRecord]) -> list[str]:
+        return [name for name in RESOURCES if grows_always(steady, self._floor.null, name, 0.0)]
 
     def with_net(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Growth by inexact signals alone gets a look at several runs together.
@@ -253,7 +265,7 @@ class Inquiry:
         """
         settings = self._settings
         runs = window_runs(found.steady, settings) * settings.long_windows
-        sure = self._grows_resources(found)
+        sure = self._growing_resources(found.steady)
         least = settings.net_sure_repeats if sure else settings.net_repeats
         runs = max(least, min(settings.net_quick_repeats, runs))
         first = settings.thresholds.adding_runs
@@ -311,7 +323,7 @@ class Inquiry:
     ) -> list[RepeatRecord]:
         """Runs under tracemalloc, less what the empty test leaves too."""
         settings = self._settings
-        runs = settings.traced_quick_runs if is_quick(found.steady, self._settings) else 1
+        runs = settings.traced_quick_runs if is_quick(found.steady, settings) else 1
         # Where a holder is known, a trace tells where it was filled and decides nothing.
         seconds = settings.traced_held_s if found.causes else settings.traced_s
         few = not found.causes and few_blocks_add_up(found, settings.thresholds)

@@ -94,7 +94,7 @@ class LookedInto:
         return self._others.get(likeness[1:], ())
 
     def has_like(self, likeness: Likeness) -> bool:
-        """Whether there is any of either."""
+        """Whether there is such an instance, or such a test of any function."""
         return bool(self.instance_like(likeness) or self.tests_like(likeness))
 
     def add(self, note: Note) -> None:

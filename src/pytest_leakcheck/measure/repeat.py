@@ -97,11 +97,10 @@ class Repeater:
                 )
             )
             return
-        for record in (*records, *([traced] if traced else ())):
+        seen = [*records, *([traced] if traced else ())]
+        for record in seen:
             self._write(record)
-        self._floor.null = median_growth(
-            [r.growth for r in (*records, *([traced] if traced else ()))]
-        )
+        self._floor.null = median_growth([record.growth for record in seen])
         if records:
             self._calibrate(session)
 
@@ -148,8 +147,7 @@ class Repeater:
                 return replace(found, windows=self._inquiry.endure(item, name, found, nextitem))
             self._evidence.look_at_garbage(item, name, steady, nextitem)
             return found
-        held = held or self._evidence.holders(item, nextitem, self._runs.take_ids())
-        return self._inquiry.explain(item, name, found, held, nextitem, wide=wide)
+        return self._inquiry.explain(item, name, found, nextitem, wide=wide, held=held)
 
     def _warm_up(self, item: pytest.Item, name: str, nextitem: Any) -> Outcome:
         """The runs before the steady ones; nothing of them is alive when those begin."""
@@ -182,15 +180,16 @@ class Repeater:
         for number in range(self._settings.weak_repeats):
             record = self._runs.repeat(item, name, "steady", number, nextitem, keep_ids=True)
             self._tape.append(record)
-            del record  # it is on the tape; here it would be alive when the next repeat begins
-            if self._is_decided(self._tape.records()):
-                break
-            if not asked and self._may_be_known(self._tape.records()):
+            steady = self._tape.records()
+            if self._is_decided(steady):
+                return steady, None
+            if not asked and self._may_be_known(steady):
                 asked = True
-                held = self._evidence.holders(item, nextitem, self._runs.take_ids())
-                if self._is_known(item, name, nextitem, held):
-                    return self._tape.records(), held
-                del held
+                held = self._inquiry.known_holders(item, name, steady, nextitem)
+                if held is not None:
+                    return steady, held
+            # They are on the tape; here they would be alive when the next repeat begins.
+            del record, steady
         return self._tape.records(), None
 
     def _may_be_known(self, steady: list[RepeatRecord]) -> bool:
@@ -201,19 +200,11 @@ class Repeater:
         enough = len(steady) >= settings.known_repeats and longest >= settings.known_s
         return enough and grows_exactly(steady, self._floor.null)
 
-    def _is_known(self, item: pytest.Item, name: str, nextitem: Any, held: Held) -> bool:
-        """Whether what a test grows by was seen on all repeats of another one."""
-        if held.causes:
-            return self._inquiry.known_to_go_on(held.causes, self._inquiry.known.repeated)
-        found = Repeats(steady=self._tape.records(), null=self._floor.null)
-        likeness = self._inquiry.likeness_of(name, found)
-        return likeness is not None and bool(self._inquiry.alike_to(likeness, item, nextitem))
-
     def _is_decided(self, steady: list[RepeatRecord]) -> bool:
         settings, limits = self._settings, self._settings.thresholds
         if steady[-1].outcome != "passed":
             return True
-        patient = self._patient and is_quick(steady, self._settings)
+        patient = self._patient and is_quick(steady, settings)
         least = settings.most_repeats if patient else settings.calm_repeats
         if len(steady) >= least and grows_never(steady, self._floor.null, limits):
             return True
@@ -224,7 +215,7 @@ class Repeater:
         settings, limits = self._settings, self._settings.thresholds
         if grows_exactly(steady, self._floor.null):
             return settings.repeats
-        if not is_quick(steady, self._settings):
+        if not is_quick(steady, settings):
             undecided = still_undecided(steady, self._floor.null, limits)
             return settings.most_repeats if undecided else settings.repeats
         found = Repeats(steady=steady, null=self._floor.null)
