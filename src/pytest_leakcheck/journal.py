@@ -74,17 +74,17 @@ class Journal:
             self._fd = -1
             self.failure = _cannot_write(self.path, error)
 
-    def append(self, record: JournalRecord) -> None:
-        """Write one record as one line, in one ``write`` call."""
+    def append(self, *records: JournalRecord) -> None:
+        """Write each record as one line, all in one ``write`` call."""
         # A forked child shares the descriptor: its records would be the parent's twice.
         if self._fd < 0 or _getpid() != self._pid:
             return
-        line = self._encode(record) + b"\n"
+        lines = b"".join([self._encode(record) + b"\n" for record in records])
         try:
-            written = _write(self._fd, line)
-            while written < len(line):
-                line = line[written:]
-                written = _write(self._fd, line)
+            written = _write(self._fd, lines)
+            while written < len(lines):
+                lines = lines[written:]
+                written = _write(self._fd, lines)
         except OSError as error:
             self.failure = _cannot_write(self.path, error)
             self.close()

@@ -378,3 +378,21 @@ def test_what_tests_that_fail_leave_open_for_good_is_told(tmp_path: Path) -> Non
         "test_a_cycle_holds_a_file": "",
         "test_another_test_closes_it": "",
     }
+
+
+def test_a_run_that_stops_early_begins_no_further_test(tmp_path: Path) -> None:
+    """The next test is announced with the account before it, unless pytest stops there."""
+    suites.write(
+        tmp_path,
+        {
+            "test_stops.py": """
+                def test_passes(): pass
+                def test_fails(): assert False
+                def test_never_runs(): pass
+            """
+        },
+    )
+    run = suites.leakcheck_in(tmp_path, "--leakcheck-depth=sweep", "-x").run
+    begun = [start.nodeid for starts in run.starts.values() for start in starts]
+    assert begun == ["test_stops.py::test_passes", "test_stops.py::test_fails"]
+    assert not run.cut_off

@@ -28,7 +28,7 @@ from pytest_leakcheck.measure.retention import (
 )
 from pytest_leakcheck.measure.signals import Probes, given_back, growth
 from pytest_leakcheck.measure.sums import ZERO, Spans, Total
-from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
+from pytest_leakcheck.measure.survivors import Boundary, count_types
 from pytest_leakcheck.records import (
     EndRecord,
     EventRecord,
@@ -97,7 +97,7 @@ class Accounts:
         self._harness_s = 0.0
         self._full_collections = 0
         self._full_s = self._full_cost_s = 0.0
-        self._nodeid = ""
+        self._nodeid = self._announced = ""
         self._collected = 0
         self._forks = 0
         self._module_count = 0
@@ -111,7 +111,7 @@ class Accounts:
         self._descriptors.look()
         self._first = self._base = self._probes.read(exact=True)
         self._close_spans(self._first)
-        self._collected = collected_so_far()
+        self._collected = self._boundary.collected
         self._full_cost_s = _FULL_COST_S * self._heap_objects
         self._harness_s += _clock() - start
 
@@ -138,16 +138,19 @@ class Accounts:
     # --- tests ---------------------------------------------------------------------------------
 
     def begin_test(self, nodeid: str) -> None:
-        """Put on disk that a test begins."""
+        """Put on disk that a test begins, where the account before it has not done so."""
         self._nodeid = nodeid
         self._forks = forks_so_far()
         self._module_count = len(_modules)
         self._gc_was_on = _gc_enabled()
-        self._journal.append(
-            StartRecord(nodeid=nodeid, at_s=self._probes.elapsed(), rss_bytes=self._base.rss_bytes)
-        )
+        if self._announced != nodeid:
+            self._journal.append(self._start_of(nodeid, self._base))
+        self._announced = ""
         # What the running hook calls hold is old from here on, and none of the test's survivors.
         self._boundary.draw()
+
+    def _start_of(self, nodeid: str, base: Reading) -> StartRecord:
+        return StartRecord(nodeid=nodeid, at_s=self._probes.elapsed(), rss_bytes=base.rss_bytes)
 
     def note(self, slug: str) -> None:
         """Remember something that bears on the verdict of the running test."""
@@ -155,15 +158,25 @@ class Accounts:
             self._notes.append(slug)
 
     def close_test(
-        self, item: pytest.Item, outcome: Outcome, duration_s: float, traced: Traced | None = None
+        self,
+        item: pytest.Item,
+        outcome: Outcome,
+        duration_s: float,
+        traced: Traced | None = None,
+        next_nodeid: str = "",
     ) -> TestRecord:
-        """Close the running test's account and write it. O(survivors)."""
+        """Close the running test's account and write it. O(survivors).
+
+        Args:
+            next_nodeid: the test that begins as soon as this one has ended, if it is known. That it
+                does is written together with this one's account.
+        """
         start = _clock()
         settle_log_buffers(item)
         settle_warning_filters()
         heap_before = self._probes.heap_before()
-        self._boundary.collect()
-        reading = self._probes.read()
+        found = self._boundary.collect()
+        reading = self._probes.read(heap_before=None if found else heap_before)
         mine, types, of_pytest, of_fixtures = self._look(item)
         self._note_disturbances()
         unseen = self._boundary.user_froze or self._boundary.user_unfroze
@@ -171,7 +184,7 @@ class Accounts:
         if self._charged is not ZERO:
             self._spans.charge(own, self._charged)
             own = add_growth(own, self._charged, -1)
-        collected = collected_so_far()
+        collected = self._boundary.collected
         record = TestRecord(
             nodeid=self._nodeid,
             index=self._index,
@@ -194,7 +207,11 @@ class Accounts:
             notes=self._notes,
             traced=traced,
         )
-        self._journal.append(record)
+        if next_nodeid:
+            self._journal.append(record, self._start_of(next_nodeid, reading))
+        else:
+            self._journal.append(record)
+        self._announced = next_nodeid
         self._tests.add(own)
         self._pytest_survivors += of_pytest
         self._collected = collected
@@ -255,7 +272,7 @@ class Accounts:
         self._by_collections.add(growth(self._base, reading, survivors=0))
         self._full_collections += 1
         self._base = reading
-        self._collected = collected_so_far()
+        self._collected = self._boundary.collected
         self._full_cost_s = _clock() - start
         self._full_s += self._full_cost_s
         self._harness_s += self._full_cost_s

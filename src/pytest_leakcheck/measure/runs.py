@@ -20,7 +20,7 @@ from pytest_leakcheck.measure.caches import clear_interpreter_caches, settle_war
 from pytest_leakcheck.measure.rerun import rerun
 from pytest_leakcheck.measure.retention import drop_finished, settle_log_buffers, survivors_of
 from pytest_leakcheck.measure.signals import Probes, given_back, growth
-from pytest_leakcheck.measure.survivors import Boundary, collected_so_far, count_types
+from pytest_leakcheck.measure.survivors import Boundary, count_types
 from pytest_leakcheck.records import Late, Outcome, Phase, Reading, RepeatRecord
 
 _clock = time.perf_counter
@@ -180,7 +180,7 @@ class Runs:
         self._boundary.draw()
         modules = len(_sys_modules)
         base = self._base_of(item)
-        collected = collected_so_far()
+        collected = self._boundary.collected
         start = _clock()
         outcome = self._run(item, nextitem)
         duration = _clock() - start
@@ -203,7 +203,7 @@ class Runs:
             number=number,
             growth=growth(base, after, None if unseen else count),
             late=Late(
-                objects=collected_so_far() - collected,
+                objects=self._boundary.collected - collected,
                 heap_bytes=given_back(before.heap_bytes, after.heap_bytes),
                 blocks=given_back(before.blocks, after.blocks),
             ),

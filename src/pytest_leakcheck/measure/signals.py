@@ -104,6 +104,10 @@ class Probes:
         self._count_blocks: Probe = _blocks or _unseen
         self._exact_heap, self._exact_blocks = self._heap, self._count_blocks
         self._heap_before: Probe = self._heap
+        # What a collection that finds nothing empties, the interpreter's free lists, is in its
+        # pools. Frames were among it before 3.11, too large for them, and without the pools' own
+        # allocator all of it is in the C heap.
+        self._kept_by_collections = sys.version_info >= (3, 11) and bool(self._exact_blocks())
         self.sources["blocks"] = (
             "sys.getallocatedblocks" if _blocks else "not seen: this Python has no such counter"
         )
@@ -117,21 +121,31 @@ class Probes:
         else:
             self.sources["mapped_bytes"] = "not seen: no such signal on this platform"
 
-    def read(self, *, peak: bool = True, exact: bool = False) -> Reading:
+    def read(
+        self, *, peak: bool = True, exact: bool = False, heap_before: int | None = None
+    ) -> Reading:
         """All signals now. With ``peak``, also the peak since the last such call, and reset it.
 
         Args:
             exact: the slow ones too, whatever they cost.
+            heap_before: the C heap before a collection that found nothing, which has not changed it
+                and is not read again where this is so.
         """
         # First: the other probes take one way or another (a peak at the floor), and what they drop
         # waits in the interpreter's free lists, which are blocks too.
         blocks = self._exact_blocks() if exact else self._count_blocks()
         rss = self._rss()
+        if exact:
+            heap = self._exact_heap()
+        elif heap_before is not None and self._kept_by_collections:
+            heap = heap_before
+        else:
+            heap = self._heap()
         return Reading(
             at_s=round(_clock() - self._start, 6),
             rss_bytes=rss,
             peak_bytes=self._peak(rss) if peak else None,
-            heap_bytes=self._exact_heap() if exact else self._heap(),
+            heap_bytes=heap,
             mapped_bytes=self._mapped(),
             blocks=blocks,
             fds=self._open_fds(),

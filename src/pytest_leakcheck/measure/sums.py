@@ -53,8 +53,7 @@ class Spans:
     """
 
     def __init__(self) -> None:
-        self._last: dict[str, int] = {}
-        self._last_at: dict[str, int] = {}
+        self._last: dict[str, tuple[int, int]] = {}
         self._fixtures_took: dict[str, int] = {}
 
     def charge(self, own: Growth, by_fixtures: Growth) -> None:
@@ -75,11 +74,12 @@ class Spans:
         """
         for name in PACED:
             value: int | None = getattr(reading, name)
-            if value is None:
-                continue
-            tests = tests_run - self._last_at.get(name, 0)
-            if tests and getattr(base, name) is None and name in self._last:
+            before: int | None = getattr(base, name)
+            if value is None and before is not None:
+                # The last test is the first that is not read.
+                self._last[name] = (before, tests_run - 1)
+            elif value is not None and before is None and name in self._last:
+                last, at = self._last.pop(name)
                 took = self._fixtures_took.pop(name, 0)
-                grown = value - self._last[name] - took
-                yield SpanRecord(nodeid=nodeid, tests=tests, signal=name, grown=grown)
-            self._last[name], self._last_at[name] = value, tests_run
+                grown = value - last - took
+                yield SpanRecord(nodeid=nodeid, tests=tests_run - at, signal=name, grown=grown)

@@ -26,7 +26,7 @@ from pytest_leakcheck.measure.by_address import tracked_at
 
 # The tests under measurement may patch the `gc` module.
 _collect, _freeze, _unfreeze = gc.collect, gc.freeze, gc.unfreeze
-_get_objects, _get_referents, _get_stats = gc.get_objects, gc.get_referents, gc.get_stats
+_get_objects, _get_referents = gc.get_objects, gc.get_referents
 _get_freeze_count = gc.get_freeze_count
 _get_count, _get_threshold, _is_enabled = gc.get_count, gc.get_threshold, gc.isenabled
 _INCREMENTAL = sys.version_info >= (3, 14)
@@ -69,6 +69,9 @@ class Boundary:
         """Since the last :meth:`draw`, somebody else called ``gc.freeze()``."""
         self.user_unfroze = False
         """Since the last :meth:`draw`, somebody else called ``gc.unfreeze()``."""
+        self.collected = 0
+        """Unreachable objects that the collector has found, whoever called it, since
+        :meth:`hide`."""
 
     def hide(self) -> None:
         """Freeze what there is, without a line. O(1).
@@ -262,6 +265,8 @@ class Boundary:
     def _on_collection(self, phase: str, info: dict[str, int]) -> None:
         """Let a collection that the code under test asked for see the whole heap."""
         generation = info["generation"]
+        if phase == "stop":
+            self.collected += info["collected"]
         if self._own or generation < (1 if self._listed else 2):
             return
         if self._listed:
@@ -331,11 +336,6 @@ def _asked_for() -> bool:
         return True
     count, threshold = _get_count(), _get_threshold()
     return not (count[0] > threshold[0] and count[2] > threshold[2])
-
-
-def collected_so_far() -> int:
-    """Unreachable objects that the collector has found in this process, all generations."""
-    return sum(generation["collected"] for generation in _get_stats())
 
 
 def alive_among(ids: set[int]) -> list[object]:

@@ -114,7 +114,10 @@ class Sweep:
         if self._outcome in ("failed", "xfailed", "error"):
             _drop_last_exception()
         traced = self._traced() if self._full is not None else None
-        self._accounts.close_test(item, self._outcome, duration_s, traced)
+        begins = ""
+        if nextitem is not None and not (item.session.shouldstop or item.session.shouldfail):
+            begins = nextitem.nodeid
+        self._accounts.close_test(item, self._outcome, duration_s, traced, begins)
         # After the last test the accounts are closed, and the debt with them.
         if nextitem is not None:
             self._accounts.pay_debt(module_ended=nextitem.path != item.path)

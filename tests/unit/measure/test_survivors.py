@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from pytest_leakcheck.measure import by_address, survivors
 from pytest_leakcheck.measure.survivors import (
     Boundary,
-    collected_so_far,
     count_types,
     reach,
     type_name,
@@ -468,11 +467,11 @@ def test_garbage_can_be_kept_to_be_looked_at(line: Boundary) -> None:
 
 def test_the_collectors_total_counts_what_it_freed(line: Boundary) -> None:
     """Late garbage is the difference of two totals."""
-    before = collected_so_far()
+    before = line.collected
     for _ in range(5):
         a_cycle()
     line.collect()
-    assert collected_so_far() - before >= 10
+    assert line.collected - before >= 10
 
 
 # --- reach ---------------------------------------------------------------------------------------
