@@ -316,6 +316,34 @@ def test_a_slow_test_is_repeated_less_once_its_cause_has_gone_on(tmp_path: Path)
     }
 
 
+def test_what_is_only_replaced_is_decided_early(tmp_path: Path) -> None:
+    """Where nothing of what the first repeats left is alive, it is replaced, and no more is asked;
+    where something is, though other objects go, the repeats go on."""
+    text = """
+        SLOT, KEPT = [], []
+        STOCK = [(str(number), [number]) for number in range(1_000)]
+        class Thing: pass
+        def test_replaces():
+            SLOT[:] = [Thing() for _ in range(5)]
+        def test_trades():
+            KEPT.append(Thing())
+            STOCK.pop()
+    """
+    suites.write(tmp_path, {"test_slots.py": text})
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    settings = Settings()
+    phases = {
+        nodeid.partition("::")[2]: Counter(record.phase for record in records)
+        for nodeid, records in result.run.repeats.items()
+    }
+    assert phases["test_replaces"]["steady"] == settings.calm_repeats
+    assert phases["test_replaces"]["kept"] == 1
+    assert not phases["test_replaces"]["net"]
+    assert phases["test_trades"]["steady"] == settings.weak_repeats
+    replaces = result.verdicts()["test_slots.py::test_replaces"]
+    assert (replaces.verdict, replaces.reason) == ("settles", "5 objects are replaced on each run")
+
+
 def test_what_is_dropped_after_a_few_runs_is_no_cause(tmp_path: Path) -> None:
     """Of a test that keeps the last three cycles and leaks, the holder of the leak is named."""
     text = """

@@ -11,6 +11,7 @@ from pytest_leakcheck.judge.repeats import (
     floor_of,
     grows_always,
     noises,
+    share_grown,
     without_imports,
 )
 from pytest_leakcheck.judge.statistics import falls, slope, spread
@@ -61,6 +62,18 @@ def mostly_grows(repeats: Repeats) -> bool:
     seen = [r.growth.blocks for r in repeats.steady if r.growth.blocks is not None]
     deltas = [blocks - floor for blocks in seen]
     return bool(deltas) and statistics.median(deltas) >= 1 and not falls(deltas)
+
+
+def still_undecided(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether some signal grew on some repeats, but not on all: more repeats may tell. Blocks have
+    noise, and count where they grew on most."""
+    for name, noise in noises(limits).items():
+        grown = share_grown(repeats.steady, repeats.null, name, noise)
+        if 0 < grown < 1 and (name != "blocks" or mostly_grows(repeats)):
+            return True
+        if grown == 1 and not grows_always(repeats.steady, repeats.null, name, noise):
+            return True
+    return False
 
 
 def adds_up(repeats: Repeats, name: str, noise: float, limits: Thresholds) -> bool:

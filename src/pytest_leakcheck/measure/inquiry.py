@@ -19,7 +19,14 @@ from pytest_leakcheck.judge.endurance import further_windows, long_time, window_
 from pytest_leakcheck.judge.known import fingerprints, goes_on, made_up_of
 from pytest_leakcheck.judge.lasting import few_blocks_add_up, maps_more
 from pytest_leakcheck.judge.native import HELD_FROM_C
-from pytest_leakcheck.judge.repeats import RESOURCES, Repeats, grows_always, is_quick, usual_amount
+from pytest_leakcheck.judge.repeats import (
+    RESOURCES,
+    Repeats,
+    grows_always,
+    is_quick,
+    only_replaces,
+    usual_amount,
+)
 from pytest_leakcheck.judge.suspects import function_of
 from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats
 from pytest_leakcheck.measure.evidence import Evidence, Held
@@ -95,12 +102,15 @@ class Inquiry:
         """Another suspect."""
         self._alike = None
 
-    def known_holders(
+    def deciding_holders(
         self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
     ) -> Held | None:
-        """Who holds what a test leaves, where it was seen on all repeats of another test that such
-        growth goes on; ``None`` where not."""
+        """Who holds what a test leaves, where that decides: nobody, what a run leaves being only
+        replaced, or it was seen on all repeats of another test that such growth goes on. ``None``
+        where it does not."""
         held = self._holders(item, nextitem)
+        if self._only_replaced(steady, held):
+            return held
         self.known.refresh()
         if held.causes:
             return held if self._goes_on(held.causes, self.known.repeated) else None
@@ -110,6 +120,10 @@ class Inquiry:
 
     def _holders(self, item: pytest.Item, nextitem: Any) -> Held:
         return self._evidence.holders(item, nextitem, self._runs.take_ids())
+
+    def _only_replaced(self, steady: Sequence[RepeatRecord], held: Held) -> bool:
+        limits = self._settings.thresholds
+        return held.kept == 0 and only_replaces(steady, self._floor.null, limits)
 
     def _goes_on(self, causes: Sequence[Cause], repeated: Sequence[Sequence[str]] = ()) -> bool:
         """Whether it is known that the growth of all these causes goes on, or has done so as long
@@ -208,6 +222,8 @@ class Inquiry:
         kept = Growth(survivors=held.kept)
         self._write(RepeatRecord(nodeid=name, phase="kept", number=0, growth=kept))
         found = replace(found, causes=held.causes, kept=held.kept)
+        if self._only_replaced(found.steady, held):
+            return found
         if held.kept == 0 or not grows_exactly(found.steady, self._floor.null):
             found = self.with_net(item, name, found, nextitem)
         return found

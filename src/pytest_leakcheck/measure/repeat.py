@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_leakcheck.judge.lasting import comes_and_goes
-from pytest_leakcheck.judge.repeats import Repeats, grows_never, is_quick, still_undecided
+from pytest_leakcheck.judge.lasting import comes_and_goes, still_undecided
+from pytest_leakcheck.judge.repeats import (
+    Repeats,
+    grows_never,
+    is_quick,
+    only_replaces,
+)
 from pytest_leakcheck.judge.statistics import median_growth
 from pytest_leakcheck.judge.verdict import grows_exactly, worth_explaining
 from pytest_leakcheck.measure.calibration import calibrate
@@ -174,7 +179,7 @@ class Repeater:
     def _steady(
         self, item: pytest.Item, name: str, nextitem: Any
     ) -> tuple[list[RepeatRecord], Held | None]:
-        """The steady repeats; and who holds what grows, where that was enough to end them."""
+        """The steady repeats; and who holds what grows, where that ended them."""
         self._tape.rewind()
         asked = False
         for number in range(self._settings.weak_repeats):
@@ -183,42 +188,49 @@ class Repeater:
             steady = self._tape.records()
             if self._is_decided(steady):
                 return steady, None
-            if not asked and self._may_be_known(steady):
+            if not asked and self._pays_to_ask(steady):
                 asked = True
-                held = self._inquiry.known_holders(item, name, steady, nextitem)
+                held = self._inquiry.deciding_holders(item, name, steady, nextitem)
                 if held is not None:
                     return steady, held
             # They are on the tape; here they would be alive when the next repeat begins.
             del record, steady
         return self._tape.records(), None
 
-    def _may_be_known(self, steady: list[RepeatRecord]) -> bool:
+    def _pays_to_ask(self, steady: list[RepeatRecord]) -> bool:
         """Whether it pays to ask already who holds what grows: where that is known, a test that
-        takes a while needs fewer repeats."""
-        settings = self._settings
+        takes a while needs fewer repeats; and where nobody does, objects are only replaced."""
+        settings, limits = self._settings, self._settings.thresholds
+        calm = len(steady) >= self._calm_repeats(steady)
+        if calm and only_replaces(steady, self._floor.null, limits):
+            return True
         longest = max(record.duration_s for record in steady)
         enough = len(steady) >= settings.known_repeats and longest >= settings.known_s
         return enough and grows_exactly(steady, self._floor.null)
 
     def _is_decided(self, steady: list[RepeatRecord]) -> bool:
-        settings, limits = self._settings, self._settings.thresholds
         if steady[-1].outcome != "passed":
             return True
-        patient = self._patient and is_quick(steady, settings)
-        least = settings.most_repeats if patient else settings.calm_repeats
-        if len(steady) >= least and grows_never(steady, self._floor.null, limits):
+        calm = len(steady) >= self._calm_repeats(steady)
+        if calm and grows_never(steady, self._floor.null, self._settings.thresholds):
             return True
         return len(steady) >= self._enough(steady)
+
+    def _calm_repeats(self, steady: list[RepeatRecord]) -> int:
+        """How many repeats without growth let a test go."""
+        settings = self._settings
+        patient = self._patient and is_quick(steady, settings)
+        return settings.most_repeats if patient else settings.calm_repeats
 
     def _enough(self, steady: list[RepeatRecord]) -> int:
         """How many repeats decide, going by those so far."""
         settings, limits = self._settings, self._settings.thresholds
         if grows_exactly(steady, self._floor.null):
             return settings.repeats
-        if not is_quick(steady, settings):
-            undecided = still_undecided(steady, self._floor.null, limits)
-            return settings.most_repeats if undecided else settings.repeats
         found = Repeats(steady=steady, null=self._floor.null)
+        if not is_quick(steady, settings):
+            undecided = still_undecided(found, limits)
+            return settings.most_repeats if undecided else settings.repeats
         if worth_explaining(found, limits) or comes_and_goes(found, limits):
             return settings.weak_repeats
         return settings.most_repeats

@@ -13,8 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_leakcheck.journal import Run, Span
-from pytest_leakcheck.judge.lasting import repeat_slopes
-from pytest_leakcheck.judge.repeats import Repeats, grows_never, still_undecided, usual_amount
+from pytest_leakcheck.judge.lasting import repeat_slopes, still_undecided
+from pytest_leakcheck.judge.repeats import (
+    Repeats,
+    grows_never,
+    only_replaces,
+    usual_amount,
+)
 from pytest_leakcheck.judge.runs import judge_run
 from pytest_leakcheck.judge.verdict import Judgement, judge_repeats
 from pytest_leakcheck.records import (
@@ -507,6 +512,9 @@ def test_a_leak_grew_on_every_repeat(repeats: Repeats) -> None:
         ({"survivors": [1, 0, 1]}, False, True),
         ({"heap_bytes": [200, 0, 100]}, True, False),
         ({"heap_bytes": [201, 0, 100]}, False, True),
+        ({"blocks": [0, 15, -15]}, False, False),
+        ({"blocks": [1, 15, 0]}, False, True),
+        ({"blocks": [64, 32, 16, 8, 4, 2]}, False, True),
         ({"rss_bytes": [10**9, 0, 0]}, True, False),
     ],
 )
@@ -516,7 +524,26 @@ def test_repeats_go_on_while_a_signal_hesitates(
     """Growth on some repeats, but not on all, asks for more; none at all asks for no more."""
     runs = steady("steady", **series)
     assert grows_never(runs, Growth(), LIMITS) == never
-    assert still_undecided(runs, Growth(), LIMITS) == undecided
+    assert still_undecided(Repeats(steady=runs), LIMITS) == undecided
+
+
+@pytest.mark.parametrize(
+    ("series", "replaces"),
+    [
+        ({"survivors": [6, 6, 6], "blocks": [0, -2, 0], "heap_bytes": [0, 0, 199]}, True),
+        ({"survivors": [6, 6, 6], "blocks": [0, 1, 0]}, False),
+        ({"survivors": [6, 6, 6], "blocks": [0, 0, 0], "heap_bytes": [0, 0, 201]}, False),
+        ({"survivors": [6, 6, 6], "blocks": [0, 0, 0], "fds": [0, 1, 0]}, False),
+        ({"survivors": [6, 6, 6], "blocks": [0, 0, 0], "mapped_bytes": [4096] * 3}, False),
+        ({"survivors": [6, 0, 6], "blocks": [0, 0, 0]}, False),
+        ({"survivors": [6, 6, 6]}, False),
+    ],
+)
+def test_objects_that_cost_no_blocks_replace_others(
+    series: dict[str, list[int]], replaces: bool
+) -> None:
+    """Nothing else may grow on any repeat, and blocks have to be seen."""
+    assert only_replaces(steady("steady", **series), Growth(), LIMITS) == replaces
 
 
 @pytest.mark.parametrize(
