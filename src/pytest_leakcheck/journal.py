@@ -1,8 +1,8 @@
 """The run folder: append, recover after a kill, read back.
 
 ``.leakcheck/<label>/`` holds ``run.json`` (:class:`~pytest_leakcheck.records.RunInfo`) and one
-``journal-<worker>.jsonl`` per process, a record a line, written by one ``write`` call each, so that
-a killed process loses nothing but the line it was writing.
+``journal-<worker>.jsonl`` per process, a record a line, each line written by one ``write`` call, so
+that a killed process loses nothing but what it was writing.
 """
 
 from __future__ import annotations
