@@ -17,7 +17,7 @@ import pytest
 
 from pytest_leakcheck.judge.endurance import further_windows, long_time, window_runs
 from pytest_leakcheck.judge.known import fingerprints, goes_on, made_up_of
-from pytest_leakcheck.judge.lasting import few_blocks_add_up, maps_more
+from pytest_leakcheck.judge.lasting import few_blocks_add_up, maps_more, mostly_grows
 from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.repeats import (
     RESOURCES,
@@ -109,7 +109,8 @@ class Inquiry:
         replaced, or it was seen on all repeats of another test that such growth goes on. ``None``
         where it does not."""
         held = self._holders(item, nextitem)
-        if self._only_replaced(steady, held):
+        replaces = only_replaces(steady, self._floor.null, self._settings.thresholds)
+        if replaces and held.kept == 0:
             return held
         self.known.refresh()
         if held.causes:
@@ -120,10 +121,6 @@ class Inquiry:
 
     def _holders(self, item: pytest.Item, nextitem: Any) -> Held:
         return self._evidence.holders(item, nextitem, self._runs.take_ids())
-
-    def _only_replaced(self, steady: Sequence[RepeatRecord], held: Held) -> bool:
-        limits = self._settings.thresholds
-        return held.kept == 0 and only_replaces(steady, self._floor.null, limits)
 
     def _goes_on(self, causes: Sequence[Cause], repeated: Sequence[Sequence[str]] = ()) -> bool:
         """Whether it is known that the growth of all these causes goes on, or has done so as long
@@ -218,11 +215,12 @@ class Inquiry:
         self, item: pytest.Item, name: str, found: Repeats, held: Held, nextitem: Any
     ) -> Repeats:
         """Who holds what stays; growth by inexact signals gets a look at many runs first, since to
-        look at all containers is O(heap)."""
+        look at all containers is O(heap): where they might acquit it, or show that few blocks add
+        up."""
         kept = Growth(survivors=held.kept)
         self._write(RepeatRecord(nodeid=name, phase="kept", number=0, growth=kept))
         found = replace(found, causes=held.causes, kept=held.kept)
-        if self._only_replaced(found.steady, held):
+        if self._is_cleared(found) and not mostly_grows(found):
             return found
         if held.kept == 0 or not grows_exactly(found.steady, self._floor.null):
             found = self.with_net(item, name, found, nextitem)
