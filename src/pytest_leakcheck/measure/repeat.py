@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_leakcheck.judge.lasting import comes_and_goes, still_undecided
-from pytest_leakcheck.judge.repeats import (
-    Repeats,
-    grows_never,
-    is_quick,
-    only_replaces,
-)
+from pytest_leakcheck.judge.repeats import Repeats, grows_never, is_quick, only_replaces
 from pytest_leakcheck.judge.statistics import median_growth
 from pytest_leakcheck.judge.verdict import grows_exactly, worth_explaining
 from pytest_leakcheck.measure.calibration import calibrate
