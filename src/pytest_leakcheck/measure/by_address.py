@@ -91,8 +91,12 @@ def _stands_in_a_list(memory: int, head: int) -> bool:
 
 
 def _read(memory: int, address: int) -> int:
-    """The address that stands at this one; 0 where nothing is mapped."""
+    """The address that stands at this one; 0 where nothing is mapped.
+
+    What stands in memory that is no object's may be any number, and one of the upper half of all is
+    too large for an offset.
+    """
     try:
         return _number(_pread(memory, _POINTER, address), "little") & _ADDRESS
-    except OSError:
+    except (OSError, OverflowError):
         return 0
