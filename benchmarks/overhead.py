@@ -198,8 +198,9 @@ def compare_suite(
     refused: dict[str, str] = {}
     last: dict[str, str] = {}
     rivals = tuple(way for way in rivals if not way.needs or find_spec(way.needs))
-    number = 0
-    while number < rounds:
+    for number in range(_MORE_ROUNDS * rounds):
+        if number >= rounds and next(iter(wall[PLAIN.name]), _SHORT_S) >= _SHORT_S:
+            break
         for way in (PLAIN, OURS, *(() if number else rivals)):
             cost = run_way(suite, way, objects)
             if cost.status in _TOOK_PLACE:
@@ -208,9 +209,6 @@ def compare_suite(
                 last[way.name] = _outcome(cost)
             else:
                 refused[way.name] = _outcome(cost)
-        number += 1
-        if number == 1 and sum(wall[PLAIN.name]) < _SHORT_S:
-            rounds *= _MORE_ROUNDS
     plain = cpu[PLAIN.name]
     rows = [row_of(subject, PLAIN.name, plain, "CPU s")]
     for way in (OURS, *rivals):

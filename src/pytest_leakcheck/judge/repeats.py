@@ -83,22 +83,24 @@ def grows_always(steady: Sequence[RepeatRecord], null: Growth, name: str, noise:
     return name in EXACT or not falls([d - floor for d in deltas])
 
 
-def grows_never(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds) -> bool:
-    """Whether no signal grew on any repeat, and the address space not on all."""
+def grows_never(
+    steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds, but: str = ""
+) -> bool:
+    """Whether no signal ``but`` this one grew on any repeat, and the address space not on all."""
     return share_grown(steady, null, "mapped_bytes", 0.0) < 1 and all(
-        share_grown(steady, null, name, noise) == 0 for name, noise in noises(limits).items()
+        share_grown(steady, null, name, noise) == 0
+        for name, noise in noises(limits).items()
+        if name != but
     )
 
 
 def only_replaces(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds) -> bool:
     """Whether objects came on every repeat and nothing else ever grew: as every object costs a
     block, as many blocks went."""
-    others = [name for name in noises(limits) if name != "survivors"]
     return (
         grows_always(steady, null, "survivors", 0.0)
         and all(record.growth.blocks is not None for record in steady)
-        and share_grown(steady, null, "mapped_bytes", 0.0) < 1
-        and all(share_grown(steady, null, name, noise_of(name, limits)) == 0 for name in others)
+        and grows_never(steady, null, limits, but="survivors")
     )
 
 

@@ -220,9 +220,9 @@ class Inquiry:
         kept = Growth(survivors=held.kept)
         self._write(RepeatRecord(nodeid=name, phase="kept", number=0, growth=kept))
         found = replace(found, causes=held.causes, kept=held.kept)
-        if self._is_cleared(found) and not mostly_grows(found):
-            return found
-        if held.kept == 0 or not grows_exactly(found.steady, self._floor.null):
+        exact = held.kept != 0 and grows_exactly(found.steady, self._floor.null)
+        acquitted = self._is_cleared(found) and not mostly_grows(found)
+        if not exact and not acquitted:
             found = self.with_net(item, name, found, nextitem)
         return found
 

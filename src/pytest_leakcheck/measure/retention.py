@@ -146,19 +146,15 @@ class Shapes:
         instance = getattr(item, "_instance", None)
         rest: Iterable[object] = survivors
         of_instance = 0
-        if instance is not None and not _shows_none(instance, survivors):
+        if instance is not None:
             young = dict(zip(map(id, survivors), survivors, strict=True))
             reached = reach([instance], young)
             of_instance = len(reached)
-            rest = map(young.__getitem__, filterfalse(reached.__contains__, young))
+            if reached:
+                rest = map(young.__getitem__, filterfalse(reached.__contains__, young))
         names = getattr(item, "fixturenames", ())
         key = hash((id(type(item)), len(names), instance is None, *map(id, map(type, rest))))
         return key, of_instance
-
-
-def _shows_none(o: object, survivors: list[object]) -> bool:
-    """Whether an object shows the collector none of some objects. O(survivors)."""
-    return set(map(id, survivors)).isdisjoint(map(id, _referents(o)))
 
 
 def count_pytests(survivors: list[object], item: pytest.Item, mark: object) -> int | None:

@@ -107,7 +107,7 @@ class Probes:
         # What a collection that finds nothing empties, the interpreter's free lists, is in its
         # pools. Frames were among it before 3.11, too large for them, and without the pools' own
         # allocator all of it is in the C heap.
-        self._kept_by_collections = sys.version_info >= (3, 11) and bool(self._exact_blocks())
+        self._free_lists_in_pools = sys.version_info >= (3, 11) and bool(self._exact_blocks())
         self.sources["blocks"] = (
             "sys.getallocatedblocks" if _blocks else "not seen: this Python has no such counter"
         )
@@ -137,7 +137,7 @@ class Probes:
         rss = self._rss()
         if exact:
             heap = self._exact_heap()
-        elif heap_before is not None and self._kept_by_collections:
+        elif heap_before is not None and self._free_lists_in_pools:
             heap = heap_before
         else:
             heap = self._heap()
