@@ -140,7 +140,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """… or in about so many seconds, where all that is gained is dead weak references, or has an
     owner that states a limit."""
     release_repeats: int = 2
-    """Repeats in which every fixture but the session's ends, of a suspect that grows."""
+    """Repeats in which every fixture but the session's ends, of a suspect that grows; one more
+    where they disagree."""
     traced_repeats: int = 2
     """Traces by tracemalloc of a suspect that grows; one, where it is known who holds what does …
     """

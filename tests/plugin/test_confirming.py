@@ -217,6 +217,37 @@ def test_where_witnesses_disagree_each_function_gets_its_own(tmp_path: Path) -> 
         assert Counter(t.basis for t in mine)["by signature"] >= 5
 
 
+def test_what_a_set_up_leaves_once_does_not_keep_a_fixture_from_letting_go(tmp_path: Path) -> None:
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import pytest
+
+                SET_UPS, ONCE = [], []
+
+                class Thing:
+                    pass
+
+                @pytest.fixture(scope="module")
+                def shelf():
+                    SET_UPS.append(1)
+                    if len(SET_UPS) == 2:
+                        ONCE.extend(str(n) * 40 for n in range(10, 30))
+                    return []
+
+                def test_held(shelf):
+                    shelf.append(Thing())
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path)
+    test = result.verdicts()["test_a.py::test_held"]
+    assert test.verdict == "held", test.reason
+    repeats = result.run.repeats[test.nodeid]
+    assert [r.growth.survivors for r in repeats if r.phase == "release"] == [0, 0, 0]
+
+
 def test_an_interrupted_run_is_not_confirmed(suite: Path) -> None:
     """Ctrl-C ends it at once; what was measured is kept."""
     suites.write(suite, {"unit/test_b.py": "def test_b(): raise KeyboardInterrupt\n"})

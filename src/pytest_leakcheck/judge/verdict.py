@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_leakcheck.judge.endurance import has_ended, keeps_to_limit
 from pytest_leakcheck.judge.lasting import (
@@ -309,12 +309,23 @@ def _released(repeats: Repeats, signals: Sequence[str], limits: Thresholds) -> b
             continue
         floor = floor_of(repeats.null, name)
         grown = statistics.fmean(getattr(r.growth, name) or 0 for r in repeats.steady) - floor
-        still = statistics.fmean(getattr(r.growth, name) or 0 for r in repeats.release) - floor
+        # What one of them leaves for the first time is not what each leaves.
+        still = statistics.median(getattr(r.growth, name) or 0 for r in repeats.release) - floor
         if name == "blocks":
             still -= limits.own_blocks
         if still > (1 - limits.released_share) * grown:
             return False
     return True
+
+
+def release_is_unclear(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether the growth is gone on some of the repeats that ended wider fixtures, and not on
+    others: one more of an even number tells."""
+    signals = _signs(repeats, limits).signals
+    told = {
+        _released(replace(repeats, release=[record]), signals, limits) for record in repeats.release
+    }
+    return len(told) > 1
 
 
 def _amounts(slopes: dict[str, Slope], signals: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ from pytest_leakcheck.judge.repeats import (
     usual_amount,
 )
 from pytest_leakcheck.judge.suspects import function_of
-from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats
+from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, release_is_unclear
 from pytest_leakcheck.measure.evidence import Evidence, Held
 from pytest_leakcheck.measure.looked_into import (
     Endured,
@@ -158,7 +158,7 @@ class Inquiry:
         if self._is_cleared(found):
             self._write_causes(name, found.causes)
             return found
-        found = replace(found, release=[] if wide else self._release(item, name))
+        found = replace(found, release=[] if wide else self._release(item, name, found))
         if likeness is not None and may_be_alike:
             leaks = self._verdict(found) == "leak"
             if leaks and (alike := self._alike_to(likeness, item, nextitem)):
@@ -364,18 +364,25 @@ class Inquiry:
         limits = self._settings.thresholds
         return rest > max(limits.native_least_bytes, limits.native_share * middle)
 
-    def _release(self, item: pytest.Item, name: str) -> list[RepeatRecord]:
+    def _release(self, item: pytest.Item, name: str, found: Repeats) -> list[RepeatRecord]:
         """Repeat with every fixture but the session's ended each time: does it still grow?"""
         if not uses_wider_fixtures(item):
             return []
         self._tape.rewind()
-        for number in range(1 + self._settings.release_repeats):
-            self._tape.append(self._runs.repeat(item, name, "release", number, item.session))
         # The first one ends the fixtures that the steady repeats set up.
+        for number in range(1 + self._settings.release_repeats):
+            self._release_once(item, name, number)
         records = self._tape.records()[1:]
+        if release_is_unclear(replace(found, release=records), self._settings.thresholds):
+            del records  # they would be alive when the next repeat begins
+            self._release_once(item, name, 1 + self._settings.release_repeats)
+            records = self._tape.records()[1:]
         for record in records:
             self._write(record)
         return records
+
+    def _release_once(self, item: pytest.Item, name: str, number: int) -> None:
+        self._tape.append(self._runs.repeat(item, name, "release", number, item.session))
 
 
 def _with_sites(cause: Cause, sites: list[Any], among: int) -> Cause:

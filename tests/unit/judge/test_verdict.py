@@ -21,7 +21,7 @@ from pytest_leakcheck.judge.repeats import (
     usual_amount,
 )
 from pytest_leakcheck.judge.runs import judge_run
-from pytest_leakcheck.judge.verdict import Judgement, judge_repeats
+from pytest_leakcheck.judge.verdict import Judgement, judge_repeats, release_is_unclear
 from pytest_leakcheck.records import (
     SCHEMA,
     AssignRecord,
@@ -293,6 +293,14 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
         "leak",
         "",
     ),
+    "blocks of the first time beside what was released": (
+        Repeats(
+            steady(survivors=[4] * 6, blocks=[15] * 6),
+            release=steady("release", survivors=[0] * 3, blocks=[6, 0, 0]),
+        ),
+        "held",
+        "",
+    ),
     "objects released, descriptors not": (
         Repeats(
             steady(survivors=[4] * 6, fds=[1] * 6),
@@ -544,6 +552,18 @@ def test_objects_that_cost_no_blocks_replace_others(
 ) -> None:
     """Nothing else may grow on any repeat, and blocks have to be seen."""
     assert only_replaces(steady("steady", **series), Growth(), LIMITS) == replaces
+
+
+@pytest.mark.parametrize(
+    ("blocks", "unclear"),
+    [([0, 0], False), ([15, 15], False), ([6, 0], True), ([0, 15], True), ([], False)],
+)
+def test_repeats_that_end_fixtures_go_on_where_they_disagree(
+    blocks: list[int], unclear: bool
+) -> None:
+    grown = steady(survivors=[4] * 6, blocks=[15] * 6)
+    released = steady("release", survivors=[0] * len(blocks), blocks=blocks)
+    assert release_is_unclear(Repeats(grown, release=released), LIMITS) == unclear
 
 
 @pytest.mark.parametrize(
