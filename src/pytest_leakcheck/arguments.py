@@ -16,10 +16,8 @@ _DROPPED = {
     **dict.fromkeys(("--pdb", "--trace", "--memray", "--leakcheck", "--sw-reset"), False),
     **dict.fromkeys(("--maxfail", "--junitxml", "--junit-xml", "--html", "--report-log"), True),
     **dict.fromkeys(("--leakcheck-label", "--leakcheck-dir", "--leakcheck-depth"), True),
-    **dict.fromkeys(
-        ("--leakcheck-confirm-budget", "--leakcheck-env", "--leakcheck-screen", "--rootdir", "-c"),
-        True,
-    ),
+    **dict.fromkeys(("--leakcheck-confirm-budget", "--leakcheck-confirm-workers"), True),
+    **dict.fromkeys(("--leakcheck-env", "--leakcheck-screen", "--rootdir", "-c"), True),
     **dict.fromkeys(("--limit-memory", "--limit-leaks", "--memray-bin-path", "--basetemp"), True),
     **dict.fromkeys(("--deselect", "--lfnf", "--last-failed-no-failures", "--log-file"), True),
 }

@@ -76,7 +76,7 @@ class Confirmation:
         self._environment = environment
         self._journal: Journal | None = None
         self._numbers = itertools.count(1)
-        self._workers = _workers_of(config)
+        self._workers = settings.confirm_workers or _workers_of(config)
         self._deadline = time.monotonic() + settings.confirm_budget_s
         self._line = ProgressLine(config)
         self._looked_into = folder / "looked-into.jsonl"
@@ -201,8 +201,8 @@ class Confirmation:
     def _carry_out(self, tasks: list[Task], begin_s: float | None = None) -> None:
         """Repeat them all; where they may only begin within a time, as many as that allows.
 
-        As many processes share them as the suite had workers, each with a worker's name: its tests
-        are known to bear that, unless some of them are to stay together.
+        As many processes share them as were asked for, or as the suite had workers, each with a
+        worker's name: its tests are known to bear that, unless some of them are to stay together.
         """
         if not tasks:
             return

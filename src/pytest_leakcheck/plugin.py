@@ -51,6 +51,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="stop repeating suspects after so long (default: 600)",
     )
     add(
+        "--leakcheck-confirm-workers",
+        metavar="N",
+        type=int,
+        help="repeat suspects in so many processes at a time "
+        "(default: as many as the suite had workers, see -n)",
+    )
+    add(
         "--leakcheck-screen",
         metavar="SECONDS",
         type=float,
@@ -148,12 +155,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _settings(config: pytest.Config) -> Settings:
     from pytest_leakcheck.errors import LeakcheckError
-    from pytest_leakcheck.settings import Settings, parse_depth
+    from pytest_leakcheck.settings import Settings, check_workers, parse_depth
 
     options: dict[str, Any] = {}
     try:
         depth = config.getoption("leakcheck_depth") or config.getini("leakcheck_depth")
         options["depth"] = parse_depth(str(depth))
+        workers = config.getoption("leakcheck_confirm_workers")
+        if workers is not None:
+            options["confirm_workers"] = check_workers(workers)
         files = config.getini("leakcheck_catalogue")
         if files:
             from pytest_leakcheck.explain.catalogue import check_files

@@ -114,6 +114,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """… or for so long, where it was asked for."""
     confirm_budget_s: float = 600.0
     """Confirmation stops after so long; what is left stays unconfirmed."""
+    confirm_workers: int | None = None
+    """Processes that repeat suspects; where not asked for, as many as the suite had workers."""
     test_timeout_s: float = 120.0
     """One suspect's confirmation is given up after so long."""
     net_repeats: int = 6
@@ -196,6 +198,19 @@ def parse_size(text: object, what: str) -> int:
             f'{what}: "{unit}" is not a unit of memory; use B, KB, MB or GB, as in 200MB.'
         )
     return int(float(number) * _UNITS[(unit or "B").upper()])
+
+
+def check_workers(number: int) -> int:
+    """A number of processes.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if number < 1:
+        raise UsageError(
+            f"--leakcheck-confirm-workers: {number} is not a number of processes; write 1 or more."
+        )
+    return number
 
 
 def parse_depth(text: str) -> Depth:

@@ -48,6 +48,13 @@ def test_an_unknown_depth_is_one_sentence(suite: Path) -> None:
     )
 
 
+def test_no_processes_to_repeat_in_is_one_sentence(suite: Path) -> None:
+    """None would repeat nothing."""
+    assert refused(suite, "--leakcheck", "--leakcheck-confirm-workers=0") == (
+        "--leakcheck-confirm-workers: 0 is not a number of processes; write 1 or more."
+    )
+
+
 def test_a_label_that_names_no_folder_is_one_sentence(suite: Path) -> None:
     """No way out of the runs' folder."""
     assert refused(suite, "--leakcheck", "--leakcheck-label=../up") == (

@@ -152,7 +152,19 @@ def test_the_suspects_are_shared_by_as_many_processes(tmp_path: Path) -> None:
     assert not (folder / "claims").exists()
 
 
-def test_each_confirming_process_goes_by_a_workers_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (XDIST, {"gw0 gw0", "gw1 gw1"}),
+        ((*XDIST, "--dist=loadfile"), {"master "}),
+        ((*XDIST, "--leakcheck-confirm-workers=1"), {"master "}),
+        ((*XDIST, "-n0", "--leakcheck-confirm-workers=2"), {"gw0 gw0", "gw1 gw1"}),
+    ],
+    ids=["as-workers", "together", "one", "asked-for"],
+)
+def test_each_confirming_process_goes_by_a_workers_name(
+    tmp_path: Path, words: tuple[str, ...], expected: set[str]
+) -> None:
     """Fixtures that keep workers apart by it keep these apart, too; one that is alone has none."""
     leaks = """
         @pytest.mark.parametrize("number", range(3))
@@ -165,14 +177,12 @@ def test_each_confirming_process_goes_by_a_workers_name(tmp_path: Path) -> None:
     head = "import os, pytest\nKEPT = []\n"
     text = head + textwrap.dedent("".join(map(leaks.format, "abcd")))
     suites.write(tmp_path, {"test_a.py": text})
-    words = (*XDIST, f"--basetemp={tmp_path / 'temp'}")
-    for extra, expected in (((), {"gw0 gw0", "gw1 gw1"}), (("--dist=loadfile",), {"master "})):
-        result = suites.leakcheck_in(tmp_path, *words, *extra, env=suites.without_memray(tmp_path))
-        names = (tmp_path / "names.txt").read_text().splitlines()
-        told = {line.partition("(")[0][:-1] for line in names if "confirm-" in line}
-        (tmp_path / "names.txt").unlink()
-        assert told == expected
-        assert {test.verdict for test in result.verdicts().values()} == {"leak"}
+    base = f"--basetemp={tmp_path / 'temp'}"
+    result = suites.leakcheck_in(tmp_path, *words, base, env=suites.without_memray(tmp_path))
+    names = (tmp_path / "names.txt").read_text().splitlines()
+    told = {line.partition("(")[0][:-1] for line in names if "confirm-" in line}
+    assert told == expected
+    assert {test.verdict for test in result.verdicts().values()} == {"leak"}
 
 
 @pytest.mark.parametrize("words", [(), XDIST], ids=["one", "workers"])
