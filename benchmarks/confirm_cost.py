@@ -1,4 +1,5 @@
-"""What it takes to repeat and explain the suspects of a run, in one process and in two.
+"""What it takes to repeat and explain the suspects of a run, in one process, and in two where the
+suite runs in one or in two.
 
     python benchmarks/confirm_cost.py               2,000 tests with 20 causes
     python benchmarks/confirm_cost.py --subject     the retrieval project too, as its owner had it
@@ -21,7 +22,11 @@ from timing import Cost, Part, Row, keep, machine, pytest_command, row_of, run_c
 
 _BUDGET = "--leakcheck-confirm-budget=3600"
 _CONFIRMED = (*(word for word in SWEEP if "depth" not in word), _BUDGET)
-_TWO = ("-p", "xdist.plugin", "-n2")
+_WAYS = {
+    "one process": (),
+    "one process, repeating in two": ("--leakcheck-confirm-workers=2",),
+    "two processes, -n 2": ("-p", "xdist.plugin", "-n2"),
+}
 
 #: One cause each; what leaks is of a class of its own, so that no two are taken for one.
 _CAUSES = (
@@ -73,7 +78,7 @@ def retrieval() -> Suite:
 def measure_suite(suite: Suite) -> list[Row]:
     """The sweep, and what confirming adds to it, in one process and in two."""
     rows = []
-    for name, extra in (("one process", ()), ("two processes, -n 2", _TWO)):
+    for name, extra in _WAYS.items():
         sweep = _run(suite, (*SWEEP, *extra))
         whole = _run(suite, (*_CONFIRMED, *extra))
         added = whole.wall_s - sweep.wall_s
