@@ -31,7 +31,16 @@ VerdictName: TypeAlias = Literal[
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
 
 Phase: TypeAlias = Literal[
-    "null", "null-net", "warm-up", "steady", "traced", "kept", "net", "long", "release"
+    "null",
+    "null-net",
+    "warm-up",
+    "steady",
+    "traced",
+    "kept",
+    "net",
+    "long",
+    "release",
+    "release-net",
 ]
 Mark: TypeAlias = Literal["fixed", "better", "same", "worse", "new", "not comparable"]
 CauseKind: TypeAlias = Literal["held", "container", "cycle", "native", "resource"]
@@ -241,10 +250,10 @@ class RepeatRecord(Record, frozen=True, tag="repeat"):
     nodeid: str
     phase: Phase
     number: int
-    """From 0 within its phase; in ``net`` and ``long`` (and ``null-net``) over how many runs the
-    growth was measured."""
+    """From 0 within its phase; in ``long`` and the ``net`` ones over how many runs the growth was
+    measured."""
     growth: Growth
-    """Of one run, or in ``net`` and ``long`` of all of them together."""
+    """Of one run, or in ``long`` and the ``net`` ones of all of them together."""
     sites: list[Site] = []
     """Where what stayed was allocated, per run (``traced`` only)."""
     late: Late = Late()

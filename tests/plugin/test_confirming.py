@@ -248,6 +248,36 @@ def test_what_a_set_up_leaves_once_does_not_keep_a_fixture_from_letting_go(tmp_p
     assert [r.growth.survivors for r in repeats if r.phase == "release"] == [0, 0, 0]
 
 
+def test_a_string_a_run_is_held_by_a_wider_fixture_only_where_that_lets_it_go(
+    tmp_path: Path,
+) -> None:
+    """So few blocks are no more than what a look at them leaves."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import itertools
+                import pytest
+
+                KEPT, NUMBERS = [], itertools.count(10**6)
+
+                @pytest.fixture(scope="module")
+                def shelf():
+                    return []
+
+                def test_held(shelf):
+                    shelf.append(str(next(NUMBERS)) * 10)
+
+                def test_kept(shelf):
+                    KEPT.append(str(next(NUMBERS)) * 10)
+            """
+        },
+    )
+    verdicts = suites.leakcheck_in(tmp_path).verdicts()
+    assert verdicts["test_a.py::test_held"].verdict == "held"
+    assert verdicts["test_a.py::test_kept"].verdict == "leak"
+
+
 def test_an_interrupted_run_is_not_confirmed(suite: Path) -> None:
     """Ctrl-C ends it at once; what was measured is kept."""
     suites.write(suite, {"unit/test_b.py": "def test_b(): raise KeyboardInterrupt\n"})

@@ -110,15 +110,18 @@ def _typical(repeats: Repeats, name: str) -> float:
     return grown - floor_of(repeats.null, name)
 
 
-def net_floor(repeats: Repeats, name: str) -> float:
+def net_floor(repeats: Repeats, name: str, over: int | None = None) -> float:
     """Growth per run of the empty test over several runs together.
 
     Part of it comes with looking, however few the runs: over fewer than the empty test had, each
     bears more of it.
+
+    Args:
+        over: so many runs; else those over which the test's net growth was measured.
     """
-    runs = repeats.null_net_runs or repeats.net_runs or 1
-    runs = min(runs, repeats.net_runs or runs)
-    return max(0, getattr(repeats.null_net, name) or 0) / runs
+    over = repeats.net_runs if over is None else over
+    runs = repeats.null_net_runs or over or 1
+    return max(0, getattr(repeats.null_net, name) or 0) / min(runs, over or runs)
 
 
 def few_blocks_add_up(repeats: Repeats, limits: Thresholds) -> bool:

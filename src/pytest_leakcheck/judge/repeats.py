@@ -57,6 +57,8 @@ class Repeats:
     """Many more runs, a record for each window of them; its number is how many."""
     kept: int | None = None
     """Objects that one run left and the next run neither replaced nor dropped."""
+    release_net: RepeatRecord | None = None
+    """Several runs, as those of ``release``, between two collections of the whole heap."""
 
 
 def is_quick(steady: Sequence[RepeatRecord], settings: Settings) -> bool:

@@ -134,6 +134,7 @@ def read_repeats(run: Run, nodeid: str) -> Repeats:
         null=null_floor(run),
         traced=by_phase["traced"],
         release=by_phase["release"],
+        release_net=by_phase["release-net"][-1] if by_phase["release-net"] else None,
         causes=causes_of(run, nodeid),
         net=by_phase["net"][-1].growth if by_phase["net"] else None,
         net_runs=by_phase["net"][-1].number if by_phase["net"] else 0,

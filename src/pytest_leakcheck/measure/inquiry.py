@@ -28,7 +28,12 @@ from pytest_leakcheck.judge.repeats import (
     usual_amount,
 )
 from pytest_leakcheck.judge.suspects import function_of
-from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, release_is_unclear
+from pytest_leakcheck.judge.verdict import (
+    grows_exactly,
+    judge_repeats,
+    only_blocks_grow,
+    release_is_unclear,
+)
 from pytest_leakcheck.measure.evidence import Evidence, Held
 from pytest_leakcheck.measure.looked_into import (
     Endured,
@@ -158,7 +163,7 @@ class Inquiry:
         if self._is_cleared(found):
             self._write_causes(name, found.causes)
             return found
-        found = replace(found, release=[] if wide else self._release(item, name, found))
+        found = found if wide else self._with_release(item, name, found)
         if likeness is not None and may_be_alike:
             leaks = self._verdict(found) == "leak"
             if leaks and (alike := self._alike_to(likeness, item, nextitem)):
@@ -173,15 +178,22 @@ class Inquiry:
             found = self._with_places(item, name, found, nextitem)
             if prints and self._verdict(found) in ("leak", "held"):
                 self.known.add(Traced(prints))
-        if prints and self._verdict(found) in ("leak", "held"):
+        self._tell(name, found, prints, likeness)
+        return found
+
+    def _tell(
+        self, name: str, found: Repeats, prints: list[str], likeness: Likeness | None
+    ) -> None:
+        """Tell those who come after what was looked into."""
+        verdict = self._verdict(found)
+        if prints and verdict in ("leak", "held"):
             if found.windows:
                 self.known.add(Endured(prints))
             elif len(found.steady) >= self._settings.repeats:
                 self.known.add(Repeated(prints))
-        if likeness is not None and self._verdict(found) == "leak":
+        if likeness is not None and verdict == "leak":
             places = sorted(self._evidence.places_of(name))
             self.known.add(Opened(name, likeness, places))
-        return found
 
     def _alike_to(self, likeness: Likeness, item: pytest.Item, nextitem: Any) -> str:
         """The test that leaves the same open and was looked into, or nothing: another instance of
@@ -364,22 +376,34 @@ class Inquiry:
         limits = self._settings.thresholds
         return rest > max(limits.native_least_bytes, limits.native_share * middle)
 
-    def _release(self, item: pytest.Item, name: str, found: Repeats) -> list[RepeatRecord]:
+    def _with_release(self, item: pytest.Item, name: str, found: Repeats) -> Repeats:
         """Repeat with every fixture but the session's ended each time: does it still grow?"""
         if not uses_wider_fixtures(item):
-            return []
+            return found
+        settings = self._settings
         self._tape.rewind()
         # The first one ends the fixtures that the steady repeats set up.
-        for number in range(1 + self._settings.release_repeats):
+        for number in range(1 + settings.release_repeats):
             self._release_once(item, name, number)
-        records = self._tape.records()[1:]
-        if release_is_unclear(replace(found, release=records), self._settings.thresholds):
-            del records  # they would be alive when the next repeat begins
-            self._release_once(item, name, 1 + self._settings.release_repeats)
-            records = self._tape.records()[1:]
-        for record in records:
+        net = None
+        if only_blocks_grow(found, settings.thresholds):
+            runs = min(settings.net_quick_repeats, int(settings.long_s / self._release_s()))
+            runs = max(settings.net_repeats, runs)
+            net = self._runs.together(item, name, "release-net", runs, item.session)
+            self._write(net)
+        # No record may be alive when another repeat begins: on the tape they cost nothing.
+        elif release_is_unclear(
+            replace(found, release=self._tape.records()[1:]), settings.thresholds
+        ):
+            self._release_once(item, name, 1 + settings.release_repeats)
+        found = replace(found, release=self._tape.records()[1:], release_net=net)
+        for record in found.release:
             self._write(record)
-        return records
+        return found
+
+    def _release_s(self) -> float:
+        """How long a run takes of those on the tape that set up wider fixtures."""
+        return statistics.median(record.duration_s for record in self._tape.records()[1:])
 
     def _release_once(self, item: pytest.Item, name: str, number: int) -> None:
         self._tape.append(self._runs.repeat(item, name, "release", number, item.session))

@@ -21,7 +21,12 @@ from pytest_leakcheck.judge.repeats import (
     usual_amount,
 )
 from pytest_leakcheck.judge.runs import judge_run
-from pytest_leakcheck.judge.verdict import Judgement, judge_repeats, release_is_unclear
+from pytest_leakcheck.judge.verdict import (
+    Judgement,
+    judge_repeats,
+    only_blocks_grow,
+    release_is_unclear,
+)
 from pytest_leakcheck.records import (
     SCHEMA,
     AssignRecord,
@@ -378,18 +383,25 @@ growths = st.builds(
 )
 
 
+def released_together(growth: Growth, runs: int = 6) -> RepeatRecord:
+    """Several runs together, each with wider fixtures ended."""
+    return RepeatRecord(nodeid="t", phase="release-net", number=runs, growth=growth)
+
+
 @st.composite
 def repeated(draw: st.DrawFn) -> Repeats:
     """Any recorded repeats: growing or not, erratic or steady."""
     leaning = draw(growths)
     runs = [add_growth(draw(growths), leaning) for _ in range(draw(st.integers(1, 8)))]
     released = draw(st.lists(growths, max_size=2))
+    net = draw(st.none() | growths)
     return Repeats(
         steady=[RepeatRecord(nodeid="t", phase="steady", number=0, growth=g) for g in runs],
         null=draw(st.builds(Growth, heap_bytes=st.integers(0, 900), blocks=st.integers(0, 9))),
         traced=traced(*draw(st.lists(st.integers(0, 900), max_size=2))),
         release=[RepeatRecord(nodeid="t", phase="release", number=0, growth=g) for g in released],
         causes=draw(st.sampled_from([(), (cause(),), (cause(kind="container"),)])),
+        release_net=None if net is None else released_together(net),
     )
 
 
@@ -420,12 +432,22 @@ def test_what_the_empty_test_leaves_too_never_changes_the_verdict(
     def on_top(records: Sequence[RepeatRecord]) -> list[RepeatRecord]:
         return [msgspec.structs.replace(r, growth=lifted(r.growth, amount)) for r in records]
 
+    def lifted_together(net: RepeatRecord, each: Growth) -> RepeatRecord:
+        total = net.growth
+        for _ in range(net.number):
+            total = lifted(total, each)
+        return msgspec.structs.replace(net, growth=total)
+
+    net = repeats.release_net
     more = Repeats(
         steady=on_top(repeats.steady),
         null=lifted(repeats.null, amount),
         traced=repeats.traced,
         release=on_top(repeats.release),
         causes=repeats.causes,
+        null_net=amount,
+        null_net_runs=1,
+        release_net=None if net is None else lifted_together(net, amount),
     )
     assert judge_repeats(more, LIMITS).verdict == judge_repeats(repeats, LIMITS).verdict
 
@@ -552,6 +574,21 @@ def test_objects_that_cost_no_blocks_replace_others(
 ) -> None:
     """Nothing else may grow on any repeat, and blocks have to be seen."""
     assert only_replaces(steady("steady", **series), Growth(), LIMITS) == replaces
+
+
+@pytest.mark.parametrize(("together", "verdict"), [(60, "leak"), (65, "leak"), (5, "held")])
+def test_many_runs_together_tell_whether_a_block_is_let_go(together: int, verdict: str) -> None:
+    """What looking leaves is as much as what one run does."""
+    grown = Repeats(
+        steady(survivors=[0] * 12, blocks=[1] * 12),
+        release=steady("release", blocks=[2, 1]),
+        causes=(cause(kind="container"),),
+        null_net=Growth(blocks=6),
+        null_net_runs=60,
+    )
+    assert only_blocks_grow(grown, LIMITS)
+    told = replace(grown, release_net=released_together(Growth(blocks=together), runs=60))
+    assert judge_repeats(told, LIMITS).verdict == verdict
 
 
 @pytest.mark.parametrize(
