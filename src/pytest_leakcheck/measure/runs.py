@@ -229,6 +229,16 @@ class Runs:
         self._boundary.collect()
         return self._probes.read(peak=False)
 
+    def _base_of_many(self) -> Reading:
+        """Where many runs start from. A reading is a few blocks of its own: it takes the place of
+        one that was there when it was taken."""
+        self.pause()  # what is known of the last repeat goes now, not within the runs
+        place = self._probes.read()
+        self._boundary.collect_all()
+        base = self._probes.read()
+        del place
+        return base
+
     def _read_settled(self, base: Reading) -> Reading:
         """The signals, after a moment's grace for threads and descriptors that are on their way.
 
@@ -257,8 +267,7 @@ class Runs:
         A cycle that was alive at one boundary and dropped later waits among the frozen objects:
         each run alone seems to grow by it, all together do not.
         """
-        self._boundary.collect_all()
-        base = self._probes.read()
+        base = self._base_of_many()
         for _ in range(runs):
             self.run_once(item, nextitem)
             settle_log_buffers(item)
@@ -274,9 +283,8 @@ class Runs:
 
         A cache that drops what is too much may drop cycles, which were frozen when they were new.
         """
-        self._boundary.collect_all()
-        base = self._probes.read()
-        outcomes = set()
+        outcomes: set[Outcome] = {"passed"}
+        base = self._base_of_many()
         for _ in range(runs):
             outcomes.add(self.run_once(item, nextitem))
             settle_log_buffers(item)
