@@ -348,3 +348,43 @@ def test_filters_that_a_fixture_sets_end_with_each_repeat(tmp_path: Path) -> Non
     test = found["test_a.py::test_leaks_one"]
     assert test.verdict == "leak"
     assert {growth.survivors for growth in test.repeats} == {1}
+
+
+def test_the_next_items_that_a_plugin_notes_do_not_hang_on_one_another(tmp_path: Path) -> None:
+    """pytest-rerunfailures notes it on each item, whose dict is so large that it is no block."""
+    suites.write(
+        tmp_path,
+        {
+            "conftest.py": """
+                import weakref
+
+                import pytest
+
+                SEEN = weakref.WeakSet()
+
+                @pytest.hookimpl(tryfirst=True)
+                def pytest_runtest_teardown(item, nextitem):
+                    item._teardown_nextitem = nextitem
+                    vars(item).update((f"noted_{n}", n) for n in range(30))
+                    if nextitem is not None:
+                        SEEN.add(nextitem)
+            """,
+            "test_a.py": """
+                from conftest import SEEN
+
+                KEPT = []
+
+                def test_keeps_nothing():
+                    assert len(SEEN) < 20
+
+                def test_leaks():
+                    KEPT.append([1])
+                    assert len(SEEN) < 20
+            """,
+        },
+    )
+    found = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path)).verdicts()
+    assert found["test_a.py::test_keeps_nothing"].verdict == "settles"
+    test = found["test_a.py::test_leaks"]
+    assert test.verdict == "leak", test.reason
+    assert "C heap" not in test.reason

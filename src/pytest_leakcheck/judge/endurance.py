@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from pytest_leakcheck.judge.repeats import LARGEST_BLOCK
+from pytest_leakcheck.judge.repeats import LARGEST_BLOCK, RESOURCES
 from pytest_leakcheck.records import Cause, RepeatRecord
 from pytest_leakcheck.settings import Settings, Thresholds
 
@@ -96,11 +96,18 @@ def has_ended(
     """
     if not windows:
         return False
+    # What others held goes with their threads, and makes room where nothing was replaced.
+    calm = [window for window in windows if not _saw_others_end(window)] or windows
     return not any(
         amount > 0
-        and all(_per_run(window, floor, name) >= limits.long_share * amount for window in windows)
+        and all(_per_run(window, floor, name) >= limits.long_share * amount for window in calm)
         for name, amount in before.items()
     )
+
+
+def _saw_others_end(window: RepeatRecord) -> bool:
+    """Whether threads, children or descriptors went that had been there before the window."""
+    return any((getattr(window.growth, name) or 0) < 0 for name in RESOURCES)
 
 
 def _per_run(window: RepeatRecord, floor: Mapping[str, float], name: str) -> float:

@@ -28,7 +28,7 @@ def rerun(item: pytest.Item, nextitem: Any = None) -> Outcome:
     restore_doctest(item)
     tracebacks = _tracebacks(item)
     lengths = _lengths(item)
-    sibling = copy.copy(item) if nextitem is None else nextitem
+    sibling = _sibling_of(item) if nextitem is None else nextitem
     # pytest gives an item filters of its own, and here all its runs are one item: a filter that a
     # test or fixture sets would take the place of the last run's.
     with warnings.catch_warnings():
@@ -37,6 +37,18 @@ def rerun(item: pytest.Item, nextitem: Any = None) -> Outcome:
     _cut_back(lengths)
     _put_back(tracebacks)
     return outcome_of(reports)
+
+
+def _sibling_of(item: pytest.Item) -> pytest.Item:
+    """Another item that needs the same wider fixtures.
+
+    A plugin may note the next item on each: copied with that, all would hang on one another.
+    """
+    sibling = copy.copy(item)
+    noted = [name for name, value in vars(sibling).items() if isinstance(value, pytest.Item)]
+    for name in noted:
+        delattr(sibling, name)
+    return sibling
 
 
 def run_as_in_the_suite(item: pytest.Item, nextitem: pytest.Item | None) -> Outcome:

@@ -89,6 +89,14 @@ def test_objects_that_are_not_counted_as_blocks_go_on() -> None:
     assert not has_ended({"survivors": 1}, unknown, {}, LIMITS)
 
 
+def test_what_went_with_the_threads_of_others_makes_no_room() -> None:
+    """Their blocks go, and each object of the test is there as before."""
+    seen = [record("long", 100, survivors=101, blocks=210) for _ in range(4)]
+    seen[1] = record("long", 100, survivors=101, blocks=-366, threads=-15)
+    assert not has_ended({"survivors": 1}, seen, {}, LIMITS)
+    assert has_ended({"survivors": 1}, [seen[1]], {}, LIMITS)
+
+
 def test_one_signal_that_goes_on_is_enough() -> None:
     """A cache is full, and descriptors still leak."""
     seen = [record("long", 100, survivors=0, fds=100) for _ in range(4)]
