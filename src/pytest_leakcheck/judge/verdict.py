@@ -247,6 +247,10 @@ def _replaced(repeats: Repeats, always: Sequence[str]) -> bool:
     grown = statistics.median(block or 0 for block in blocks) - floor_of(repeats.null, "blocks")
     objects = statistics.median(r.growth.survivors or 0 for r in repeats.steady)
     objects -= floor_of(repeats.null, "survivors")
+    net = repeats.net.blocks if repeats.net is not None else None
+    if repeats.kept is not None and net is not None:
+        # Beside objects that are replaced, a few may stay.
+        return at_least(repeats, "blocks") < 0.5 * min(objects, repeats.kept)
     return grown < 0.5 * objects
 
 

@@ -145,6 +145,26 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
         "settles",
         "1 file descriptors are replaced on each run",
     ),
+    "objects stay beside many that are replaced": (
+        Repeats(
+            steady(survivors=[212] * 6, blocks=[36, 21, 21, -9, 21, 51]),
+            net=Growth(blocks=1270),
+            net_runs=60,
+            kept=12,
+        ),
+        "leak",
+        "grew on 6 of 6 repeats: +12 objects per run",
+    ),
+    "what seems to stay beside many that are replaced costs no blocks": (
+        Repeats(
+            steady(survivors=[212] * 6, blocks=[36, 21, 21, -9, 21, 51]),
+            net=Growth(blocks=9),
+            net_runs=60,
+            kept=12,
+        ),
+        "settles",
+        "212 objects are replaced on each run",
+    ),
     "descriptors replaced, beside a leak": (
         Repeats(steady(fds=[1] * 6, survivors=[2] * 6), net=Growth(fds=0), net_runs=3, kept=2),
         "leak",
