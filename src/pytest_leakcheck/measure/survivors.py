@@ -6,8 +6,9 @@
 Three debts come with it. A reference cycle among frozen objects is not freed until
 :meth:`Boundary.collect_all`. A test that calls ``gc.collect()`` itself must find the collector as
 it left it: such collections are seen through ``gc.callbacks`` and run on the whole heap. And a test
-that counts objects must find them all: while the boundary stands, ``gc.get_objects()`` is answered
-by :meth:`Boundary.list_all`.
+that counts objects, or asks who refers to them, must find them all: while the boundary stands,
+``gc.get_objects()`` is answered by :meth:`Boundary.list_all`, ``gc.get_referrers()`` by
+:meth:`Boundary.list_referrers`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pytest_leakcheck.measure.by_address import tracked_at
 # The tests under measurement may patch the `gc` module.
 _collect, _freeze, _unfreeze = gc.collect, gc.freeze, gc.unfreeze
 _get_objects, _get_referents = gc.get_objects, gc.get_referents
+_get_referrers = gc.get_referrers
 _get_freeze_count = gc.get_freeze_count
 _get_count, _get_threshold, _is_enabled = gc.get_count, gc.get_threshold, gc.isenabled
 _INCREMENTAL = sys.version_info >= (3, 14)
@@ -63,6 +65,8 @@ class Boundary:
         self._drawn = False
         self._list_all = self.list_all
         self._listed_by = _get_objects
+        self._list_referrers = self.list_referrers
+        self._referrers_listed_by = _get_referrers
         self.debt = 0
         """Objects frozen since the last collection of the whole heap."""
         self.user_froze = False
@@ -84,6 +88,7 @@ class Boundary:
             return
         gc.callbacks.append(self._on_collection)
         self._listed_by, gc.get_objects = gc.get_objects, self._list_all
+        self._referrers_listed_by, gc.get_referrers = gc.get_referrers, self._list_referrers
         self._watching = True
         _freeze()
 
@@ -114,6 +119,8 @@ class Boundary:
         gc.callbacks.remove(self._on_collection)
         if gc.get_objects is self._list_all:
             gc.get_objects = self._listed_by
+        if gc.get_referrers is self._list_referrers:
+            gc.get_referrers = self._referrers_listed_by
         self._watching = self._drawn = False
         _unfreeze()
 
@@ -221,20 +228,40 @@ class Boundary:
         The heap stays in the open until the test ends or collects all of it: frozen again, the
         test's garbage would be, too, and only a collection of the whole heap would find it.
         """
-        if generation is not None or not self._watching or self._own or self._in_the_open:
+        if generation is not None or self._is_open():
             return _get_objects(generation)
+        self._open()
+        try:
+            return _get_objects()
+        finally:
+            self._opened()
+
+    def list_referrers(self, *objects: object) -> list[object]:
+        """``gc.get_referrers``, for the code under test: what is frozen is asked, too. O(heap)."""
+        if self._is_open():
+            return _referrers_but(objects)
+        self._open()
+        try:
+            return _referrers_but(objects)
+        finally:
+            self._opened()
+
+    def _is_open(self) -> bool:
+        """Whether the code under test sees what there is."""
+        return not self._watching or self._own or self._in_the_open
+
+    def _open(self) -> None:
         if not self._listed:
             self._mingled = _INCREMENTAL or bool(_get_objects(2))
             self._remember_young()
             _unfreeze()
-        try:
-            return _get_objects()
-        finally:
-            if _INCREMENTAL:
-                # Its generations do not tell young from old.
-                _freeze()
-            else:
-                self._listed = True
+
+    def _opened(self) -> None:
+        if _INCREMENTAL:
+            # Its generations do not tell young from old.
+            _freeze()
+        else:
+            self._listed = True
 
     def young_ids(self) -> set[int]:
         """Ids of what is alive since the line, without a collection. O(young)."""
@@ -285,6 +312,11 @@ class Boundary:
         elif phase == "stop" and (self._thawed or not self._drawn):
             _freeze()
             self._thawed = False
+
+
+def _referrers_but(objects: tuple[object, ...]) -> list[object]:
+    """Who refers to any of the objects, but the tuple that they are in."""
+    return [holder for holder in _get_referrers(*objects) if holder is not objects]
 
 
 def _having(objects: list[object], ids: set[int]) -> list[object]:

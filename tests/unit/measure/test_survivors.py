@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from gc import get_referrers as own_referrers
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -175,11 +177,37 @@ def test_the_users_own_count_of_objects_sees_the_whole_heap(line: Boundary) -> N
         gc.collect()
 
 
-def test_a_count_of_objects_hides_no_survivor_and_makes_none(line: Boundary) -> None:
+def count_objects() -> None:
+    """As a test would: by the name in the module, which another function may have."""
+    gc.get_objects()
+
+
+def ask_for_referrers() -> None:
+    """The same."""
+    gc.get_referrers(None)
+
+
+def test_who_refers_to_an_object_is_told_of_the_whole_heap(line: Boundary) -> None:
+    """gc.get_referrers() finds holders that are older than the line, and nobody else."""
+    held = Node()
+    old = [held]
+    line.draw()
+    young = [held]
+    for _ in range(2):
+        holders = [holder for holder in gc.get_referrers(held) if type(holder) is not FrameType]
+        assert sorted(map(id, holders)) == sorted(map(id, [old, young]))
+        del holders
+        gc.collect()
+
+
+@pytest.mark.parametrize("look", [count_objects, ask_for_referrers])
+def test_a_look_at_the_heap_hides_no_survivor_and_makes_none(
+    line: Boundary, look: Callable[[], object]
+) -> None:
     """What is young before and after it survives; cycles that die before and after it do not."""
     before, dies = Node(), a_cycle()
     a_cycle()
-    gc.get_objects()
+    look()
     after = Node()
     del dies
     a_cycle()
@@ -326,7 +354,7 @@ def test_stop_gives_the_collector_back_as_it_was(enabled: bool) -> None:
     (gc.enable if enabled else gc.disable)()
     try:
         callbacks, threshold, flags = list(gc.callbacks), gc.get_threshold(), gc.get_debug()
-        listing = gc.get_objects
+        listing = gc.get_objects, gc.get_referrers
         boundary = Boundary()
         boundary.start()
         Node()
@@ -336,7 +364,7 @@ def test_stop_gives_the_collector_back_as_it_was(enabled: bool) -> None:
         boundary.stop()
         assert gc.get_freeze_count() == 0
         assert gc.callbacks == callbacks
-        assert gc.get_objects == listing
+        assert (gc.get_objects, gc.get_referrers) == listing
         assert gc.get_threshold() == threshold
         assert gc.get_debug() == flags
         assert gc.isenabled() == enabled
@@ -447,9 +475,9 @@ def test_a_thaw_shows_old_objects_to_the_collector(line: Boundary) -> None:
     target = Node()
     holder = [target]
     line.draw()
-    assert not any(o is holder for o in gc.get_referrers(target))
+    assert not any(o is holder for o in own_referrers(target))
     line.thaw()
-    assert any(o is holder for o in gc.get_referrers(target))
+    assert any(o is holder for o in own_referrers(target))
     line.draw()
 
 
