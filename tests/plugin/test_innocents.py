@@ -388,3 +388,36 @@ def test_the_next_items_that_a_plugin_notes_do_not_hang_on_one_another(tmp_path:
     test = found["test_a.py::test_leaks"]
     assert test.verdict == "leak", test.reason
     assert "C heap" not in test.reason
+
+
+def test_cancelled_timers_of_a_loop_are_no_leak(tmp_path: Path) -> None:
+    """asyncio drops them once there are more than a hundred; too slow a test to see it do so."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import asyncio
+                import time
+
+                LOOP = asyncio.new_event_loop()
+                LOOP.call_later(1800, print)  # those before the first that is due go at once
+                KEPT = []
+
+                def test_cancels():
+                    time.sleep(0.11)
+                    for _ in range(3):
+                        LOOP.call_later(3600, print).cancel()
+                    LOOP.run_until_complete(asyncio.sleep(0))
+
+                def test_keeps():
+                    time.sleep(0.11)
+                    KEPT.append(LOOP.call_later(3600, print))
+                    KEPT[-1].cancel()
+            """,
+        },
+    )
+    found = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path)).verdicts()
+    test = found["test_a.py::test_cancels"]
+    assert test.verdict == "settles", test.reason
+    assert test.reason.endswith("LOOP._scheduled[*]")
+    assert found["test_a.py::test_keeps"].verdict == "leak"

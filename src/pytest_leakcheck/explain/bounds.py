@@ -18,10 +18,13 @@ from .anatomy import (
     LRU,
     Live,
     ThreadLocal,
+    attribute,
+    class_name,
     instance_dict,
     is_one_of,
     is_weak,
     members,
+    mro_of,
     plain,
     referents,
     type_name,
@@ -101,6 +104,13 @@ def is_one_value(root: Root, hops: Sequence[Hop], owned: Sequence[Live]) -> bool
     """
     direct = not hops or (len(hops) == 1 and hops[0].generic.startswith("local "))
     return bool(root.thread) and direct and not links_back(owned)
+
+
+def is_purged(holder: str, o: Live) -> bool:
+    """Whether an object is a cancelled timer among those of an asyncio loop, which drops such when
+    they are more than a hundred, and more than half of all."""
+    timer = any(class_name(base) == "asyncio.events.TimerHandle" for base in mro_of(type(o)))
+    return timer and holder.endswith("._scheduled[*]") and attribute(o, "_cancelled") is True
 
 
 def links_back(owned: Sequence[Live]) -> bool:

@@ -12,7 +12,7 @@ from pytest_leakcheck.records import Cause, Content
 
 from . import catalogue
 from .anatomy import Live, is_dead_reference, is_weak, type_name
-from .bounds import NONE, bound_of, is_keyed_weakly, is_one_value, refers_weakly
+from .bounds import NONE, bound_of, is_keyed_weakly, is_one_value, is_purged, refers_weakly
 from .chains import context_value
 from .containers import ContainerWatch, watch_containers
 from .contents import largest, weight
@@ -243,7 +243,10 @@ class _Explanation:
             steps=steps_of(self.graph, path, BORN) if path is not None else [],
             contents=self._contents(node, owned, number, alike),
             label=self.graph.label(node),
-            bounded=(known is not None and known.bounded) or bound.certain or one_value,
+            bounded=(known is not None and known.bounded)
+            or bound.certain
+            or one_value
+            or is_purged(line, node),
             limit=bound.stated,
             dead=is_dead_reference(node),
             weak=is_keyed_weakly(chain) or refers_weakly(members),

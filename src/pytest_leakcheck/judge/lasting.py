@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 
 from pytest_leakcheck.judge.repeats import (
     LARGEST_BLOCK,
@@ -15,7 +16,7 @@ from pytest_leakcheck.judge.repeats import (
     without_imports,
 )
 from pytest_leakcheck.judge.statistics import falls, slope, spread
-from pytest_leakcheck.records import Growth, Slope
+from pytest_leakcheck.records import Growth, RepeatRecord, Slope
 from pytest_leakcheck.settings import Thresholds
 
 
@@ -188,6 +189,8 @@ def intermittent(repeats: Repeats, limits: Thresholds) -> dict[str, str]:
         deltas = [(getattr(r.growth, name) or 0) - floor for r in steady]
         grown = [delta for delta in deltas if delta > noise]
         total = sum(deltas)
+        if name == "survivors" and _cost_no_blocks(steady, repeats.null):
+            continue
         if len(grown) < 2 or sum(grown) > 2 * total:
             continue
         if _comes_back(repeats, name, noise, len(grown) / len(deltas), limits):
@@ -196,6 +199,16 @@ def intermittent(repeats: Repeats, limits: Thresholds) -> dict[str, str]:
                 f"by {total:,.0f} in all"
             )
     return told
+
+
+def _cost_no_blocks(steady: Sequence[RepeatRecord], null: Growth) -> bool:
+    """Whether Python blocks never grew where objects did: as every object costs a block, as many
+    went."""
+    floors = floor_of(null, "blocks"), floor_of(null, "survivors")
+    blocks = [
+        record.growth.blocks for record in steady if (record.growth.survivors or 0) > floors[1]
+    ]
+    return all(grown is not None and grown <= floors[0] for grown in blocks)
 
 
 def _comes_back(

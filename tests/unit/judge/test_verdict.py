@@ -145,6 +145,21 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
         "settles",
         "1 file descriptors are replaced on each run",
     ),
+    "objects that came now and then cost no blocks": (
+        Repeats(
+            steady(survivors=[25, 0, 25, 0, 26, 25, 0, 25], blocks=[0] * 8),
+            windows=[RepeatRecord(nodeid="t", phase="long", number=100, growth=Growth(blocks=8))],
+        ),
+        "settles",
+        "",
+    ),
+    "objects that came now and then cost a block": (
+        Repeats(
+            steady(survivors=[25, 0, 25, 0, 26, 25, 0, 25], blocks=[0, 0, 0, 0, 26, 25, 0, 25]),
+        ),
+        "unconfirmed",
+        "objects grew on 5 of 8 repeats, by 126 in all",
+    ),
     "objects stay beside many that are replaced": (
         Repeats(
             steady(survivors=[212] * 6, blocks=[36, 21, 21, -9, 21, 51]),
