@@ -102,8 +102,8 @@ class Confirmation:
             self._screen(run.tests, suspects, verdicts)
         finally:
             self._looked_into.unlink(missing_ok=True)
-        self._line.clear()
-        self._journal.close()
+            self._line.clear()
+            self._journal.close()
         self._read_captures()
 
     def _repeat_suspects(

@@ -152,6 +152,9 @@ class Controller:
             confirmation.run()
         except LeakcheckError as error:
             self._told = str(error)
+        except KeyboardInterrupt:
+            # The tests have ended: whoever has seen enough wants their result.
+            self._told = "The confirmation was interrupted: what was not repeated by then stays so."
         except Exception as error:  # noqa: BLE001 - the suite's own result stands
             self._told = f"The confirmation failed: {type(error).__name__}: {error}."
         if self._told:

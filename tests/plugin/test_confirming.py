@@ -278,6 +278,39 @@ def test_a_string_a_run_is_held_by_a_wider_fixture_only_where_that_lets_it_go(
     assert verdicts["test_a.py::test_kept"].verdict == "leak"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal between processes there")
+def test_ctrl_c_while_suspects_are_repeated_leaves_the_suites_result(tmp_path: Path) -> None:
+    """Failures are told, and what was measured by then."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import os
+                import signal
+                import time
+
+                KEPT = []
+
+                def test_fails():
+                    assert 1 == 2
+
+                def test_leaks():
+                    KEPT.append([1])
+                    if len(KEPT) == 3:  # not in the suite, where it runs once
+                        os.kill(os.getppid(), signal.SIGINT)
+                        time.sleep(60)
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    assert result.status == int(pytest.ExitCode.TESTS_FAILED)
+    assert result.last_line == "1 failed, 1 passed"
+    assert "assert 1 == 2" in result.out
+    assert "The confirmation was interrupted" in result.out
+    test = result.verdicts()["test_a.py::test_leaks"]
+    assert test.verdict == "unconfirmed", test.reason
+
+
 def test_an_interrupted_run_is_not_confirmed(suite: Path) -> None:
     """Ctrl-C ends it at once; what was measured is kept."""
     suites.write(suite, {"unit/test_b.py": "def test_b(): raise KeyboardInterrupt\n"})
