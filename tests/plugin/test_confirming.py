@@ -317,6 +317,8 @@ def test_an_interrupted_run_is_not_confirmed(suite: Path) -> None:
     result = suites.leakcheck_in(suite)
     assert result.status == int(pytest.ExitCode.INTERRUPTED)
     assert "confirming" not in result.out
+    test = result.verdicts()["unit/test_b.py::test_b"]
+    assert (test.verdict, test.reason) == ("not judged", "it was interrupted before its end")
     assert result.verdicts()["unit/test_a.py::test_leaks"].verdict == "unconfirmed"
 
 

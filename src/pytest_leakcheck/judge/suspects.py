@@ -21,6 +21,7 @@ DISTURBED = {
     "forked": "it forks, and a child inherits what the parent measures",
     "gc-frozen": "it calls gc.freeze() itself, which hides what it leaves behind",
     "gc-unfrozen": "it calls gc.unfreeze() itself, after which old and new cannot be told apart",
+    "interrupted": "it was interrupted before its end",
 }
 
 

@@ -87,6 +87,10 @@ class Sweep:
         start = _clock()
         try:
             return (yield)
+        except BaseException:
+            # Ctrl-C, or an error of a plugin's: tests themselves end in reports.
+            self._accounts.note("interrupted")
+            raise
         finally:
             if self._measuring():
                 self._end(item, nextitem, _clock() - start)
