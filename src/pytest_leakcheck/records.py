@@ -576,6 +576,8 @@ class TestVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the growth rests on."""
     like: str = ""
     """With ``by signature``: the test that was repeated in its place."""
+    hidden: bool = False
+    """Repeats alone told: at first sight it was no suspect."""
     fingerprints: list[str] = []
     """Causes of this test, the one that carries its native growth first."""
     late: Late = Late()

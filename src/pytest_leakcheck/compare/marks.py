@@ -80,13 +80,26 @@ def is_judged(test: TestVerdict) -> bool:
 def _both_judged(before: TestVerdict, after: TestVerdict) -> tuple[Mark, str]:
     if before.verdict == "leak" and after.verdict == "leak":
         return _both_leak(before, after)
-    if before.verdict == "leak":
-        return "fixed", f"grew by {growth_words(before.slopes)} per run, now {after.verdict}"
-    if after.verdict == "leak":
-        return "new", f"was {before.verdict}, grows by {growth_words(after.slopes)} per run"
+    if "leak" in (before.verdict, after.verdict):
+        return _one_leaks(before, after)
     if before.verdict == after.verdict:
         return "same", f"{after.verdict} in both runs"
     return "same", f"{before.verdict} in the earlier run, {after.verdict} in the later"
+
+
+_NOT_SEEN = "a single run does not show it"
+
+
+def _one_leaks(before: TestVerdict, after: TestVerdict) -> tuple[Mark, str]:
+    fixed = before.verdict == "leak"
+    leak, calm, which = (before, after, "later") if fixed else (after, before, "earlier")
+    grows = f"by {growth_words(leak.slopes)} per run"
+    if leak.hidden and calm.basis == "one run":
+        reason = f"grows {grows}; {_NOT_SEEN}, and the {which} run did not repeat it"
+        return "not comparable", reason
+    if fixed:
+        return "fixed", f"grew {grows}, now {after.verdict}"
+    return "new", f"was {before.verdict}, grows {grows}"
 
 
 def _both_leak(before: TestVerdict, after: TestVerdict) -> tuple[Mark, str]:
@@ -171,6 +184,10 @@ class CauseSide:
     """Node ids of the tests that show it."""
     judged: frozenset[str]
     """Node ids of all tests that this run judged."""
+    once: frozenset[str] = frozenset()
+    """Of these, those that ran once."""
+    hidden: frozenset[str] = frozenset()
+    """Of the tests that show it, those of which a single run does not."""
     held: bool = False
     """Whether no test that shows it leaks: a wider fixture lets it go."""
     means: Mapping[str, float] = field(default_factory=dict)
@@ -207,11 +224,15 @@ def _mark_held(before: CauseSide, after: CauseSide) -> tuple[Mark, str]:
 def _mark_shown_once(before: CauseSide, after: CauseSide) -> tuple[Mark, str]:
     """A cause that one of the runs does not show."""
     fixed = after.slopes is None
-    shown, which = (before, "later") if fixed else (after, "earlier")
-    seen = len(shown.witnesses & before.judged & after.judged)
+    shown, other, which = (before, after, "later") if fixed else (after, before, "earlier")
+    both = shown.witnesses & before.judged & after.judged
+    seen = len(both - (shown.hidden & other.once))
     tests = len(shown.witnesses)
-    if not seen:
+    if not both:
         return "not comparable", f"the {which} run judged none of its {plural(tests, 'test')}"
+    if not seen:
+        of_them = f"none of its {plural(tests, 'test')}"
+        return "not comparable", f"{_NOT_SEEN}, and the {which} run repeated {of_them}"
     left_out = f" ({tests - seen} of {tests} not judged)" if tests > seen else ""
     sentence = f"none of {plural(seen, 'test')} shows it in the {which} run{left_out}"
     return ("fixed" if fixed else "new"), sentence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -171,9 +171,7 @@ def compare_causes(states: Sequence[State]) -> pd.DataFrame:
     ``total.<signal>`` over one run of all its tests, and the later states' ``mark``, with ``held``
     where it is the same because a wider fixture lets it go wherever it is shown."""
     found = [cause_by_fingerprint(state.judged) for state in states]
-    judged = [
-        frozenset(test.nodeid for test in state.judged.tests if is_judged(test)) for state in states
-    ]
+    judged = [_JudgedTests.of(state) for state in states]
     held = [
         {name for name, verdict in cause_verdicts(state.judged).items() if verdict == "held"}
         for state in states
@@ -197,7 +195,7 @@ def _cause_row(
     fingerprint: str,
     states: Sequence[State],
     found: Sequence[dict[str, CauseSummary]],
-    judged: Sequence[frozenset[str]],
+    judged: Sequence[_JudgedTests],
     held: Sequence[set[str]],
 ) -> dict[str, Any]:
     summaries = [causes.get(fingerprint) for causes in found]
@@ -233,12 +231,34 @@ def _cause_row(
     return row
 
 
-def _side(summary: CauseSummary | None, judged: frozenset[str], *, held: bool) -> CauseSide:
+class _JudgedTests(NamedTuple):
+    """Node ids of the tests that a run judged."""
+
+    all: frozenset[str]
+    once: frozenset[str]
+    """Those that ran once."""
+    hidden: frozenset[str]
+    """Those of which a single run showed nothing."""
+
+    @classmethod
+    def of(cls, state: State) -> _JudgedTests:
+        judged = [test for test in state.judged.tests if is_judged(test)]
+        return cls(
+            frozenset(test.nodeid for test in judged),
+            frozenset(test.nodeid for test in judged if test.basis == "one run"),
+            frozenset(test.nodeid for test in judged if test.hidden),
+        )
+
+
+def _side(summary: CauseSummary | None, judged: _JudgedTests, *, held: bool) -> CauseSide:
+    witnesses = frozenset(summary.witnesses) if summary else frozenset()
     return CauseSide(
         held=held,
         slopes=summary.slopes if summary else None,
-        witnesses=frozenset(summary.witnesses) if summary else frozenset(),
-        judged=judged,
+        witnesses=witnesses,
+        judged=judged.all,
+        once=judged.once,
+        hidden=witnesses & judged.hidden,
         means=_means(summary) if summary else {},
     )
 

@@ -61,7 +61,9 @@ def judge_run(run: Run) -> JudgedRun:
     repeated = _judge_repeated(run, limits)
     tests: dict[str, TestVerdict] = {}
     for record in run.tests:
-        tests[record.nodeid] = _judge_test(run, record, floor, repeated, together, limits)
+        test = _judge_test(run, record, floor, repeated, together, limits)
+        hidden = test.basis == "repeated" and record.nodeid not in run.assigned
+        tests[record.nodeid] = msgspec.structs.replace(test, hidden=True) if hidden else test
     for nodeid, left in left_open(run, _NOT_RUN).items():
         test = tests[nodeid]
         if test.verdict == "not judged":
