@@ -305,8 +305,8 @@ class Confirmation:
         if self._time_is_over():
             self._event(
                 "confirm-budget",
-                f"{len(left)} suspects were not repeated within "
-                f"{self._settings.confirm_budget_s:g} s and stay unconfirmed: raise "
+                f"{plural(len(left), 'suspect')} could not be repeated within "
+                f"{self._settings.confirm_budget_s:g} s, and nothing confirms them: raise "
                 "--leakcheck-confirm-budget.",
             )
             return
@@ -317,7 +317,7 @@ class Confirmation:
                 "confirm-failed",
                 f"The confirming pytest ended with status {status} before it repeated "
                 f"{'the rest' if share.done else 'anything'}: see {log.name} in the run folder; "
-                f"{plural(len(left), 'suspect')} stay unconfirmed.",
+                f"nothing confirms {plural(len(left), 'suspect')}.",
             )
             return
         # The processes ended by themselves without beginning some of them.
@@ -343,8 +343,11 @@ class Confirmation:
             # Where the workers have theirs: pytest empties it at its start.
             Path(base).mkdir(parents=True, exist_ok=True)
             words.append(f"--basetemp={Path(base) / f'confirm-{number}'}")
-        files = dict.fromkeys(str(root / task.file) for task in tasks)
-        return [*words, *files]
+        files = list(dict.fromkeys(root / task.file for task in tasks))
+        if all(file.is_file() for file in files):
+            return [*words, *map(str, files)]
+        # Packages outside the root folder (--pyargs): their node ids do not say where they are.
+        return [*words, *map(str, config.option.file_or_dir or ())]
 
     def _read_captures(self) -> None:
         """Have memray's captures read by another process: it takes memory and time."""

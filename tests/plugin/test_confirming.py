@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections import Counter
@@ -276,6 +277,27 @@ def test_a_string_a_run_is_held_by_a_wider_fixture_only_where_that_lets_it_go(
     verdicts = suites.leakcheck_in(tmp_path).verdicts()
     assert verdicts["test_a.py::test_held"].verdict == "held"
     assert verdicts["test_a.py::test_kept"].verdict == "leak"
+
+
+def test_a_package_outside_the_root_folder_is_repeated(tmp_path: Path) -> None:
+    """Its node ids do not say where it is (--pyargs)."""
+    suites.write(
+        tmp_path,
+        {
+            "lib/shop/__init__.py": "",
+            "lib/shop/test_shop.py": """
+                KEPT = []
+                def test_leaks():
+                    KEPT.append([1])
+            """,
+            "here/pytest.ini": "[pytest]",
+        },
+    )
+    env = {**suites.without_memray(tmp_path)}
+    env["PYTHONPATH"] += os.pathsep + str(tmp_path / "lib")
+    result = suites.leakcheck_in(tmp_path / "here", "--pyargs", "shop.test_shop", env=env)
+    (test,) = result.verdicts().values()
+    assert test.verdict == "leak", test.reason
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal between processes there")

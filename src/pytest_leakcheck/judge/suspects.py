@@ -93,7 +93,8 @@ def reasons(test: TestRecord, floor: Floor) -> list[str]:
     growth = test.growth
     found: list[str] = []
     if growth.survivors:
-        found.append(f"{growth.survivors} objects survive it")
+        objects = "object survives" if growth.survivors == 1 else "objects survive"
+        found.append(f"{growth.survivors} {objects} it")
     if growth.heap_bytes is not None and growth.heap_bytes - floor.heap_bytes > floor.heap_limit:
         found.append(f"the C heap grew by {growth.heap_bytes} bytes")
     if growth.blocks is not None and growth.blocks - floor.blocks > floor.blocks_limit:

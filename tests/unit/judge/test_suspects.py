@@ -71,7 +71,7 @@ def signed(test: TestRecord) -> str:
 @pytest.mark.parametrize(
     ("signal", "value", "word"),
     [
-        ("survivors", 1, "1 objects survive it"),
+        ("survivors", 1, "1 object survives it"),
         ("heap_bytes", 9000, "the C heap grew by 9000 bytes"),
         ("blocks", 50, "50 Python blocks stay"),
         ("fds", 1, "1 file descriptors stay"),
@@ -264,7 +264,7 @@ def test_a_suspect_of_its_own_keeps_its_signature_in_a_span() -> None:
     span = Span(("t.py::quiet[3]", "t.py::odd"), "blocks", 2 * 32 + 50)
     found = {s.nodeid: s for s in find_suspects(suite(odd), LIMITS, [span])}
     assert found["t.py::odd"].signature == signed(odd)
-    assert found["t.py::odd"].why.startswith("1 objects survive it; over 2 tests")
+    assert found["t.py::odd"].why.startswith("1 object survives it; over 2 tests")
 
 
 # --- witnesses -----------------------------------------------------------------------------------
