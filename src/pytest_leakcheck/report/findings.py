@@ -249,11 +249,10 @@ def growth_rows(slopes: Mapping[str, Slope], total: Mapping[str, float]) -> list
 def _repeats(
     test: TestVerdict | None, slopes: Mapping[str, Slope]
 ) -> tuple[str, str, Markup | None]:
-    signal = main_signal(slopes)
-    if test is None or signal is None:
-        return "", "", None
-    values = repeat_values(test.repeats, signal)
-    if not values:
+    repeats = test.repeats if test is not None else ()
+    signal = main_signal(slopes, repeats)
+    values = repeat_values(repeats, signal) if signal is not None else []
+    if signal is None or not values:
         return "", "", None
     raw = ", ".join(amount(signal, value) for value in values)
     words = runs_sentence(signal, values, slopes[signal].per_run)

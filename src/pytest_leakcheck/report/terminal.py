@@ -85,7 +85,14 @@ def _line(console: Console, text: str = "", style: str = "") -> None:
         break_on_hyphens=False,
     )
     for line in lines or [""]:
-        console.print(line, style=style or None, markup=False, no_wrap=True, overflow="ignore")
+        _print_whole(console, line, style)
+
+
+def _print_whole(console: Console, line: str, style: str = "") -> None:
+    """A line that is not broken, however long: a command is to be copied."""
+    console.print(
+        line, style=style or None, markup=False, no_wrap=True, overflow="ignore", crop=False
+    )
 
 
 def _table(title: str, heads: Sequence[str], numbers: int) -> Table:
@@ -252,9 +259,9 @@ def print_test(run: Run, judged: JudgedRun, test: TestVerdict, console: Console)
     """Everything that is known about one test."""
     _line(console, visible(test.nodeid), "bold")
     _line(console, f"  {test.verdict} ({test.basis}): {visible(test.reason)}")
-    signal = main_signal(test.slopes)
-    if signal is not None and test.repeats:
-        values = repeat_values(test.repeats, signal)
+    signal = main_signal(test.slopes, test.repeats)
+    values = repeat_values(test.repeats, signal) if signal is not None else []
+    if signal is not None and values:
         _line(console, f"  {runs_sentence(signal, values, test.slopes[signal].per_run)}")
         _line(console, f"  {', '.join(amount(signal, value) for value in values)}")
     for name in SPOKEN:
@@ -277,7 +284,7 @@ def print_test(run: Run, judged: JudgedRun, test: TestVerdict, console: Console)
     for capture in run.captures.get(test.nodeid, ()):
         if capture.flamegraph:
             _line(console, f"  flame graph: {visible(str(run.folder / capture.flamegraph))}")
-    _line(console, f"  again: {reproduce(test.nodeid)}")
+    _print_whole(console, f"  again: {reproduce(test.nodeid)}")
 
 
 def print_one(run: Run, judged: JudgedRun, name: str, console: Console) -> None:

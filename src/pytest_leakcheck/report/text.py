@@ -153,9 +153,12 @@ def interval(signal: str, slope: Slope) -> str:
     return f"exactly {low}" if low == high else f"{low} to {high}"
 
 
-def main_signal(slopes: Mapping[str, Slope]) -> str | None:
-    """The signal that tells most of a growth; None where nothing grows."""
-    return next((name for name in SPOKEN if name in slopes and grows(slopes[name])), None)
+def main_signal(slopes: Mapping[str, Slope], repeats: Sequence[Growth] = ()) -> str | None:
+    """The signal that tells most of a growth, of those that grew in repeats where any did; None
+    where nothing grows."""
+    growing = [name for name in SPOKEN if name in slopes and grows(slopes[name])]
+    seen = [name for name in growing if any(v > 0 for v in repeat_values(repeats, name))]
+    return next(iter(seen or growing), None)
 
 
 def repeat_values(repeats: Sequence[Growth], signal: str) -> list[int]:

@@ -63,6 +63,9 @@ def test_growth_is_told_by_what_grows_for_certain() -> None:
     assert text.growth_words({"rss_bytes": SLOPES["rss_bytes"]}) == "5.3 MiB RSS"
     assert text.growth_words({}) == "nothing"
     assert text.main_signal(SLOPES) == "heap_bytes"
+    repeats = [Growth(heap_bytes=0, threads=1), Growth(heap_bytes=0, threads=1)]
+    assert text.main_signal(SLOPES, repeats) == "threads"
+    assert text.main_signal(SLOPES, [Growth(heap_bytes=0)]) == "heap_bytes"
 
 
 def test_runs_are_counted_in_words() -> None:
