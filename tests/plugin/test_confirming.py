@@ -300,6 +300,31 @@ def test_a_package_outside_the_root_folder_is_repeated(tmp_path: Path) -> None:
     assert test.verdict == "leak", test.reason
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="blocks have noise of their own there")
+def test_a_string_a_run_of_a_slow_test_is_a_leak(tmp_path: Path) -> None:
+    """A few runs together show a block for each, and nothing of the look itself."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import itertools
+                import time
+
+                KEPT, NUMBERS = {}, itertools.count()
+
+                def test_leaks():
+                    time.sleep(0.11)
+                    KEPT["name %d" % next(NUMBERS)] = None
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    test = result.verdicts()["test_a.py::test_leaks"]
+    assert test.verdict == "leak", test.reason
+    (net,) = (r for r in result.run.repeats[test.nodeid] if r.phase == "net")
+    assert net.growth.blocks == net.number
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal between processes there")
 def test_ctrl_c_while_suspects_are_repeated_leaves_the_suites_result(tmp_path: Path) -> None:
     """Failures are told, and what was measured by then."""

@@ -232,7 +232,10 @@ class Runs:
     def _base_of_many(self) -> Reading:
         """Where many runs start from. A reading is a few blocks of its own: it takes the place of
         one that was there when it was taken."""
-        self.pause()  # what is known of the last repeat goes now, not within the runs
+        # What goes with the first run goes now: what is known of the last repeat, and what the
+        # interpreter's caches keep of a search for holders.
+        self.pause()
+        clear_interpreter_caches()
         place = self._probes.read()
         self._boundary.collect_all()
         base = self._probes.read()
@@ -267,6 +270,7 @@ class Runs:
         A cycle that was alive at one boundary and dropped later waits among the frozen objects:
         each run alone seems to grow by it, all together do not.
         """
+        self._boundary.collect_all()  # what the repeats before have left goes before the base
         base = self._base_of_many()
         for _ in range(runs):
             self.run_once(item, nextitem)
