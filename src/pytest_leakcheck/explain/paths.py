@@ -74,8 +74,9 @@ def _fold(hops: list[Hop], period: int) -> list[Hop]:
         while [hop.generic for hop in hops[end : end + period]] == pattern:
             end += period
         repeats = (end - at) // period
-        # Nested containers are ordinary; three times the same attribute are a list or tree.
-        chained = any(part.startswith(".") for part in pattern)
+        # Nested containers are ordinary; three times the same attribute are a list or tree, and
+        # three times the same closure a function that was wrapped again and again.
+        chained = any(part.startswith((".", "closure cell")) for part in pattern)
         if repeats >= 3 and len(pattern) == period and chained:
             last = hops[end - 1]
             out += hops[at : at + period - 1]

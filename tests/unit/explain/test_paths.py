@@ -91,6 +91,11 @@ def test_repeated_steps_are_folded_whatever_their_number(count: int) -> None:
     assert [h.generic for h in folded] == [".head", ".children", "[*]…", ".x"]
 
 
+def test_wrappers_of_wrappers_are_folded() -> None:
+    line = holder_line("app.run", hops(*["closure cell old of wrap.<locals>.inner"] * 5))
+    assert line == "app.run → closure cell old of wrap.<locals>.inner…"
+
+
 def test_nested_containers_are_not_folded() -> None:
     assert holder_line("app.cache", hops("[*]", "[*]", "[*]", ".x")) == "app.cache[*][*][*].x"
 
