@@ -403,7 +403,7 @@ class Inquiry:
 
     def _release_s(self) -> float:
         """How long a run takes of those on the tape that set up wider fixtures."""
-        return statistics.median(record.duration_s for record in self._tape.records()[1:])
+        return max(1e-6, statistics.median(r.duration_s for r in self._tape.records()[1:]))
 
     def _release_once(self, item: pytest.Item, name: str, number: int) -> None:
         self._tape.append(self._runs.repeat(item, name, "release", number, item.session))
