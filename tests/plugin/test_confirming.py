@@ -331,6 +331,11 @@ def test_ctrl_c_while_suspects_are_repeated_leaves_the_suites_result(tmp_path: P
     suites.write(
         tmp_path,
         {
+            "conftest.py": """
+                import signal
+                # Of a job in the background the shell has it ignored.
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+            """,
             "test_a.py": """
                 import os
                 import signal
@@ -346,7 +351,7 @@ def test_ctrl_c_while_suspects_are_repeated_leaves_the_suites_result(tmp_path: P
                     if len(KEPT) == 3:  # not in the suite, where it runs once
                         os.kill(os.getppid(), signal.SIGINT)
                         time.sleep(60)
-            """
+            """,
         },
     )
     result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
