@@ -246,7 +246,10 @@ def test_what_a_set_up_leaves_once_does_not_keep_a_fixture_from_letting_go(tmp_p
     test = result.verdicts()["test_a.py::test_held"]
     assert test.verdict == "held", test.reason
     repeats = result.run.repeats[test.nodeid]
-    assert [r.growth.survivors for r in repeats if r.phase == "release"] == [0, 0, 0]
+    released = [r.growth.survivors for r in repeats if r.phase == "release"]
+    assert set(released) == {0}
+    if sys.version_info >= (3, 11):  # before, blocks have noise, and decide nothing here
+        assert len(released) == 3
 
 
 def test_a_string_a_run_is_held_by_a_wider_fixture_only_where_that_lets_it_go(
