@@ -31,6 +31,8 @@ NOISE: Mapping[str, float] = {
     "children": 0.25,
 }
 
+_NOT_SEEN = "a single run does not show it"
+
 #: The first signal here that changed decides; RSS only where no other signal of bytes is seen.
 DECIDES: tuple[str, ...] = (
     "heap_bytes",
@@ -85,9 +87,6 @@ def _both_judged(before: TestVerdict, after: TestVerdict) -> tuple[Mark, str]:
     if before.verdict == after.verdict:
         return "same", f"{after.verdict} in both runs"
     return "same", f"{before.verdict} in the earlier run, {after.verdict} in the later"
-
-
-_NOT_SEEN = "a single run does not show it"
 
 
 def _one_leaks(before: TestVerdict, after: TestVerdict) -> tuple[Mark, str]:
@@ -228,11 +227,11 @@ def _mark_shown_once(before: CauseSide, after: CauseSide) -> tuple[Mark, str]:
     both = shown.witnesses & before.judged & after.judged
     seen = len(both - (shown.hidden & other.once))
     tests = len(shown.witnesses)
+    none = f"none of its {plural(tests, 'test')}"
     if not both:
-        return "not comparable", f"the {which} run judged none of its {plural(tests, 'test')}"
+        return "not comparable", f"the {which} run judged {none}"
     if not seen:
-        of_them = f"none of its {plural(tests, 'test')}"
-        return "not comparable", f"{_NOT_SEEN}, and the {which} run repeated {of_them}"
+        return "not comparable", f"{_NOT_SEEN}, and the {which} run repeated {none}"
     left_out = f" ({tests - seen} of {tests} not judged)" if tests > seen else ""
     sentence = f"none of {plural(seen, 'test')} shows it in the {which} run{left_out}"
     return ("fixed" if fixed else "new"), sentence

@@ -204,11 +204,10 @@ def intermittent(repeats: Repeats, limits: Thresholds) -> dict[str, str]:
 def _cost_no_blocks(steady: Sequence[RepeatRecord], null: Growth) -> bool:
     """Whether Python blocks never grew where objects did: as every object costs a block, as many
     went."""
-    floors = floor_of(null, "blocks"), floor_of(null, "survivors")
-    blocks = [
-        record.growth.blocks for record in steady if (record.growth.survivors or 0) > floors[1]
-    ]
-    return all(grown is not None and grown <= floors[0] for grown in blocks)
+    floor = floor_of(null, "survivors")
+    grown = [record for record in steady if (record.growth.survivors or 0) > floor]
+    seen = all(record.growth.blocks is not None for record in grown)
+    return seen and share_grown(grown, null, "blocks", 0.0) == 0
 
 
 def _comes_back(

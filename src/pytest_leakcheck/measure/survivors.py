@@ -19,6 +19,7 @@ import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import compress
 from re import finditer
 from types import ModuleType
@@ -228,40 +229,30 @@ class Boundary:
         The heap stays in the open until the test ends or collects all of it: frozen again, the
         test's garbage would be, too, and only a collection of the whole heap would find it.
         """
-        if generation is not None or self._is_open():
+        if generation is not None:
             return _get_objects(generation)
-        self._open()
-        try:
-            return _get_objects()
-        finally:
-            self._opened()
+        return self._in_the_whole(_get_objects)
 
     def list_referrers(self, *objects: object) -> list[object]:
         """``gc.get_referrers``, for the code under test: what is frozen is asked, too. O(heap)."""
-        if self._is_open():
-            return _referrers_but(objects)
-        self._open()
-        try:
-            return _referrers_but(objects)
-        finally:
-            self._opened()
+        return self._in_the_whole(partial(_referrers_but, objects))
 
-    def _is_open(self) -> bool:
-        """Whether the code under test sees what there is."""
-        return not self._watching or self._own or self._in_the_open
-
-    def _open(self) -> None:
+    def _in_the_whole(self, look: Callable[[], list[object]]) -> list[object]:
+        """What the code under test finds where nothing is frozen."""
+        if not self._watching or self._own or self._in_the_open:
+            return look()
         if not self._listed:
             self._mingled = _INCREMENTAL or bool(_get_objects(2))
             self._remember_young()
             _unfreeze()
-
-    def _opened(self) -> None:
-        if _INCREMENTAL:
-            # Its generations do not tell young from old.
-            _freeze()
-        else:
-            self._listed = True
+        try:
+            return look()
+        finally:
+            if _INCREMENTAL:
+                # Its generations do not tell young from old.
+                _freeze()
+            else:
+                self._listed = True
 
     def young_ids(self) -> set[int]:
         """Ids of what is alive since the line, without a collection. O(young)."""

@@ -38,9 +38,8 @@ from pytest_leakcheck.report.text import (
     grows,
     growth_words,
     interval,
-    main_signal,
+    main_growth,
     plural,
-    repeat_values,
     reproduce,
     runs_sentence,
     signal_name,
@@ -249,11 +248,10 @@ def growth_rows(slopes: Mapping[str, Slope], total: Mapping[str, float]) -> list
 def _repeats(
     test: TestVerdict | None, slopes: Mapping[str, Slope]
 ) -> tuple[str, str, Markup | None]:
-    repeats = test.repeats if test is not None else ()
-    signal = main_signal(slopes, repeats)
-    values = repeat_values(repeats, signal) if signal is not None else []
-    if signal is None or not values:
+    main = None if test is None else main_growth(slopes, test.repeats)
+    if main is None:
         return "", "", None
+    signal, values = main
     raw = ", ".join(amount(signal, value) for value in values)
     words = runs_sentence(signal, values, slopes[signal].per_run)
     return words, raw, svg.repeats(values, f"{signal_name(signal)} per repeat: {raw}")

@@ -32,7 +32,7 @@ def sensitivity_sentences(run: Run, judged: JudgedRun) -> list[str]:
         told = [words.format(size(seen[name])) for name, words in _KINDS if name in seen]
         sentences.append(
             f"{repeated:,} of {plural(len(measured), 'test')} {'was' if repeated == 1 else 'were'} "
-            f"repeated; there a leak is seen "
+            "repeated; there a leak is seen "
             f"from {listed(told, 'or') or 'no size'} per run on (planted in this session and seen)."
         )
         sentences += [

@@ -24,9 +24,8 @@ from pytest_leakcheck.report.text import (
     count,
     growth_words,
     interval,
-    main_signal,
+    main_growth,
     plural,
-    repeat_values,
     reproduce,
     runs_sentence,
     shorten,
@@ -259,9 +258,8 @@ def print_test(run: Run, judged: JudgedRun, test: TestVerdict, console: Console)
     """Everything that is known about one test."""
     _line(console, visible(test.nodeid), "bold")
     _line(console, f"  {test.verdict} ({test.basis}): {visible(test.reason)}")
-    signal = main_signal(test.slopes, test.repeats)
-    values = repeat_values(test.repeats, signal) if signal is not None else []
-    if signal is not None and values:
+    if main := main_growth(test.slopes, test.repeats):
+        signal, values = main
         _line(console, f"  {runs_sentence(signal, values, test.slopes[signal].per_run)}")
         _line(console, f"  {', '.join(amount(signal, value) for value in values)}")
     for name in SPOKEN:

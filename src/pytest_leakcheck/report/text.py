@@ -167,6 +167,15 @@ def repeat_values(repeats: Sequence[Growth], signal: str) -> list[int]:
     return [value for value in values if value is not None]
 
 
+def main_growth(
+    slopes: Mapping[str, Slope], repeats: Sequence[Growth]
+) -> tuple[str, list[int]] | None:
+    """The main signal, and its growth on each repeat; None where no repeat saw one."""
+    signal = main_signal(slopes, repeats)
+    values = repeat_values(repeats, signal) if signal is not None else []
+    return (signal, values) if signal is not None and values else None
+
+
 def runs_sentence(signal: str, values: Sequence[float], per_run: float) -> str:
     """``grew by 9.1 KiB C heap per run in 12 of 12 runs``."""
     grew = sum(1 for value in values if value > 0)

@@ -96,6 +96,9 @@ def judged(*args: Any, **changes: Any) -> Judgement:
 
 HEAP_STEADY = [5000, 5200, 4900, 5100, 5000, 5050]
 HEAP_ERRATIC = [500, 90_000, 300, 4000, 60_000, 250]
+BESIDE_REPLACED = Repeats(
+    steady(survivors=[212] * 6, blocks=[36, 21, 21, -9, 21, 51]), net_runs=60, kept=12
+)
 
 TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
     # Exact signals: one is enough.
@@ -161,22 +164,12 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
         "objects grew on 5 of 8 repeats, by 126 in all",
     ),
     "objects stay beside many that are replaced": (
-        Repeats(
-            steady(survivors=[212] * 6, blocks=[36, 21, 21, -9, 21, 51]),
-            net=Growth(blocks=1270),
-            net_runs=60,
-            kept=12,
-        ),
+        replace(BESIDE_REPLACED, net=Growth(blocks=1270)),
         "leak",
         "grew on 6 of 6 repeats: +12 objects per run",
     ),
     "what seems to stay beside many that are replaced costs no blocks": (
-        Repeats(
-            steady(survivors=[212] * 6, blocks=[36, 21, 21, -9, 21, 51]),
-            net=Growth(blocks=9),
-            net_runs=60,
-            kept=12,
-        ),
+        replace(BESIDE_REPLACED, net=Growth(blocks=9)),
         "settles",
         "212 objects are replaced on each run",
     ),
