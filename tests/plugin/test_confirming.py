@@ -499,6 +499,60 @@ def test_what_is_only_replaced_is_decided_early(tmp_path: Path) -> None:
     assert (replaces.verdict, replaces.reason) == ("settles", "5 objects are replaced on each run")
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="blocks have noise there, on calm runs too")
+def test_blocks_that_came_and_went_do_not_put_it_off(tmp_path: Path) -> None:
+    """What is replaced is let go as soon as nothing else has come for a few repeats."""
+    text = """
+        SLOT, RUNS, SPARE = [], [], []
+        class Thing: pass
+        def test_replaces():
+            SLOT[:] = [Thing() for _ in range(5)]
+            RUNS.append(None)
+            if len(RUNS) == 3:  # the first repeat after two warm-ups
+                SPARE.extend(str(1000 + number) for number in range(9))
+            elif len(RUNS) == 4:
+                SPARE.clear()
+    """
+    suites.write(tmp_path, {"test_slots.py": text})
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    (records,) = (r for name, r in result.run.repeats.items() if name.endswith("test_replaces"))
+    steady = [record.growth.blocks or 0 for record in records if record.phase == "steady"]
+    assert [blocks > 0 for blocks in steady] == [True] + [False] * Settings().calm_repeats
+    assert result.verdicts()["test_slots.py::test_replaces"].verdict == "settles"
+
+
+def test_a_fixture_of_all_tests_does_not_have_all_of_them_repeated(tmp_path: Path) -> None:
+    """What it leaves behind after each test is told by a few of them, and what a test leaves
+    beside it by the test itself."""
+    replaces = """
+        import pytest
+
+        CURRENT = []
+
+        @pytest.fixture(autouse=True)
+        def handlers():
+            CURRENT[:] = [[] for _ in range(50)]
+    """
+    quiet = "\n".join(f"def test_{number}(): pass" for number in range(40))
+    leaks = """
+        class Thing:
+            pass
+
+        KEPT = []
+
+        def test_leaks():
+            KEPT.append(Thing())
+    """
+    suites.write(tmp_path, {"conftest.py": replaces, "test_a.py": quiet, "test_b.py": leaks})
+    result = suites.leakcheck_in(tmp_path, "--leakcheck-screen=0")
+    found = result.verdicts()
+    assert found["test_b.py::test_leaks"].verdict == "leak"
+    others = [test for nodeid, test in found.items() if nodeid != "test_b.py::test_leaks"]
+    assert {test.verdict for test in others} == {"settles"}
+    # The first tests of a file have first uses of their own.
+    assert Counter(test.basis for test in others)["by signature"] > 20
+
+
 def test_what_is_dropped_after_a_few_runs_is_no_cause(tmp_path: Path) -> None:
     """Of a test that keeps the last three cycles and leaks, the holder of the leak is named."""
     text = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Literal
 
@@ -79,7 +80,7 @@ def judge_run(run: Run) -> JudgedRun:
             tests[start.nodeid] = _not_judged(
                 start.nodeid, "its process died while running it", "crashed"
             )
-    _settle_groups(run, tests)
+    _settle_groups(run, tests, floor)
     _doubt_kin(tests)
     _spare_fixtures(run, tests, limits)
     ordered = [tests[nodeid] for nodeid in sorted(tests)]
@@ -262,7 +263,7 @@ def _not_judged(nodeid: str, reason: str, outcome: Outcome | Literal["crashed"])
     )
 
 
-def _settle_groups(run: Run, tests: dict[str, TestVerdict]) -> None:
+def _settle_groups(run: Run, tests: dict[str, TestVerdict], floor: Floor) -> None:
     """Give the members of a signature the verdict of their witnesses, where those agree.
 
     Nobody is accused by a signature while a witness has still to be heard, nor by a witness that
@@ -272,7 +273,7 @@ def _settle_groups(run: Run, tests: dict[str, TestVerdict]) -> None:
     for nodeid, assigned in run.assigned.items():
         groups[assigned.signature].append(nodeid)
     left = {
-        record.nodeid: telling_types(record.types) | set(telling_files(record.opened))
+        record.nodeid: _LeftOnce.by(record, floor)
         for record in run.tests
         if record.nodeid in run.assigned
     }
@@ -287,9 +288,37 @@ def _settle_groups(run: Run, tests: dict[str, TestVerdict]) -> None:
             if any(run.assigned[nodeid].witness for nodeid in waiting):
                 continue
             stays = _stays_each_time(run, best.nodeid)
-            waiting = [n for n in waiting if not left[n] or left[n] & stays]
+            kept = sum(cause.objects for cause in causes_of(run, best.nodeid))
+            alike = len({function_of(nodeid) for nodeid in members}) == 1
+            waiting = [n for n in waiting if left[n].is_among(stays, kept, alike=alike)]
         for nodeid in waiting:
             tests[nodeid] = _by_signature(tests[nodeid], best)
+
+
+@dataclass(frozen=True, slots=True)
+class _LeftOnce:
+    """What brought a suspect into its group."""
+
+    telling: set[str]
+    """Types and open files that its signature names, if any."""
+    common: int
+    """Objects, where it left nothing but what most tests leave."""
+
+    @classmethod
+    def by(cls, record: TestRecord, floor: Floor) -> _LeftOnce:
+        common = floor.covers(record)
+        types = record.types if common else floor.beyond(record)
+        return cls(
+            telling=telling_types(types) | set(telling_files(record.opened)),
+            common=sum(floor.types.values()) if common else 0,
+        )
+
+    def is_among(self, stays: set[str], kept: int, *, alike: bool) -> bool:
+        """Whether a witness that leaks leaks this: ``stays`` is what it left on each run, ``kept``
+        how many objects more are held after each, ``alike`` that both are of one function."""
+        if self.telling and not self.telling & stays:
+            return False
+        return alike or kept >= self.common / 2
 
 
 def _waits(test: TestVerdict) -> bool:

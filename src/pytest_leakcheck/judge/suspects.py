@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_leakcheck.judge.statistics import median_floor
@@ -65,15 +65,36 @@ class Floor:
     heap_limit: float
     blocks: float
     blocks_limit: float
+    types: Mapping[str, int] = field(default_factory=dict)
+    """Objects by type that more than half of the tests leave, most of them replaced by the next
+    test: what a fixture of all tests keeps until it is set up again. Empty in a small suite."""
+
+    def beyond(self, test: TestRecord) -> dict[str, int]:
+        """The objects of a test, by type, that are more than those that most tests leave."""
+        return {
+            name: count - self.types.get(name, 0)
+            for name, count in test.types.items()
+            if count > self.types.get(name, 0)
+        }
+
+    def covers(self, test: TestRecord) -> bool:
+        """Whether a test left nothing but objects, and none that most tests do not leave."""
+        return (
+            bool(self.types)
+            and not self.beyond(test)
+            and (test.growth.survivors or 0) <= sum(self.types.values())
+            and len(reasons(test, self)) == 1
+        )
 
 
 def sweep_floor(
     tests: Sequence[TestRecord], limits: Thresholds, spans: Iterable[Span] = ()
 ) -> Floor:
     """The suite's floor for the signals that pytest itself moves."""
-    passed = [t.growth for t in tests if t.outcome == "passed"]
-    heaps = [float(g.heap_bytes) for g in passed if g.heap_bytes is not None]
-    counts = [float(g.blocks) for g in passed if g.blocks is not None]
+    passed = [t for t in tests if t.outcome == "passed"]
+    growths = [t.growth for t in passed]
+    heaps = [float(g.heap_bytes) for g in growths if g.heap_bytes is not None]
+    counts = [float(g.blocks) for g in growths if g.blocks is not None]
     for span in spans:
         size = len(span.nodeids)
         values = heaps if span.signal == "heap_bytes" else counts
@@ -85,7 +106,28 @@ def sweep_floor(
         heap_limit=max(limits.suspect_heap_bytes, limits.suspect_spread * heap_mad),
         blocks=max(blocks, 0.0),
         blocks_limit=max(limits.suspect_blocks, limits.suspect_spread * blocks_mad),
+        types=_common_types(passed),
     )
+
+
+#: Of fewer tests each is soon repeated, and what most of them leave may be chance.
+_LEAST_FOR_COMMON = 20
+
+
+def _common_types(tests: Sequence[TestRecord]) -> dict[str, int]:
+    """For each type the number of objects that more than half of the tests leave, or more."""
+    if len(tests) < _LEAST_FOR_COMMON:
+        return {}
+    counts: dict[str, list[int]] = defaultdict(list)
+    for test in tests:
+        for name, count in test.types.items():
+            counts[name].append(count)
+    less = len(tests) // 2  # so many may leave less of it
+    return {
+        name: sorted(found, reverse=True)[less]
+        for name, found in counts.items()
+        if len(found) > less
+    }
 
 
 def reasons(test: TestRecord, floor: Floor) -> list[str]:
@@ -139,13 +181,17 @@ def find_suspects(
         if test.outcome != "passed" or any(note in DISTURBED for note in test.notes):
             continue
         alone = reasons(test, floor)
-        why = [*alone, *together.get(test.nodeid, ())]
+        with_others = together.get(test.nodeid, [])
+        why = [*alone, *with_others]
         if why:
+            # Of what grew together nobody knows who grew alike.
+            mark = signature(test, floor) if alone else _hash([test.nodeid])
+            if not with_others and floor.covers(test):
+                mark = _hash(["what most tests leave"])
             found.append(
                 Suspect(
                     nodeid=test.nodeid,
-                    # Of what grew together nobody knows who grew alike.
-                    signature=signature(test, floor) if alone else _hash([test.nodeid]),
+                    signature=mark,
                     weight=_weight(test.growth),
                     why="; ".join(why),
                     patient=not test.module_count and _is_plain(test.growth, floor, limits),
@@ -162,19 +208,19 @@ def _is_plain(growth: Growth, floor: Floor, limits: Thresholds) -> bool:
 
 
 def signature(test: TestRecord, floor: Floor) -> str:
-    """A hash that tests share which grew alike.
+    """A hash that tests share which grew alike, beyond what most tests leave.
 
     Types of the user's or a library's classes are telling, and so are the names of files that stay
     open: tests that leave the same ones are grouped over the whole suite. Growth without them is
     grouped within one test function only, by its size.
     """
     growth = test.growth
-    telling = [*sorted(telling_types(test.types))[:6], *telling_files(test.opened)]
+    telling = [*sorted(telling_types(floor.beyond(test)))[:6], *telling_files(test.opened)]
     parts = [
         *telling,
-        f"fds {_sign(growth.fds)}",
-        f"threads {_sign(growth.threads)}",
-        f"children {_sign(growth.children)}",
+        f"fds {_grew(growth.fds)}",
+        f"threads {_grew(growth.threads)}",
+        f"children {_grew(growth.children)}",
     ]
     if not telling:
         heap = (growth.heap_bytes or 0) - floor.heap_bytes
@@ -395,8 +441,8 @@ def _weight(growth: Growth) -> float:
     )
 
 
-def _sign(count: int | None) -> int:
-    return 0 if not count else (1 if count > 0 else -1)
+def _grew(count: int | None) -> bool:
+    return (count or 0) > 0
 
 
 def _magnitude(value: float) -> int:

@@ -133,9 +133,7 @@ class Evidence:
         own = [young, before_last, early, *early, wanted, *left, *left.early, left]
         wanted.difference_update(map(id, own), [id(own)])
         self._boundary.thaw()
-        # What a run replaced may be cycles: frozen with the run before, they are still there.
-        self._boundary.collect()
-        alive = alive_among(wanted)
+        alive = self._alive_of(wanted)
         kept = [thing for thing in alive if id(thing) in before_last]
         if any(early):
             # What was left last may be among the last few that are kept, and all before dropped.
@@ -143,6 +141,19 @@ class Evidence:
             kept = min(max(of_early, key=len), kept, key=len)
         alive.clear()
         return kept
+
+    def _alive_of(self, wanted: set[int]) -> list[object]:
+        """The objects with these ids that are in use. Each pass over the heap is for those only
+        that the one before has found there still."""
+        alive = alive_among(wanted)
+        for passes in (1, 2):
+            if not alive:
+                break
+            # What a run replaced may be cycles: frozen with the run before, they are still there.
+            alive.clear()
+            self._boundary.collect(passes)
+            alive = alive_among(wanted)
+        return alive
 
     def _two_more(self, item: pytest.Item, nextitem: Any) -> LeftIds:
         """What two more runs left."""

@@ -24,7 +24,6 @@ from pytest_leakcheck.judge.repeats import (
     Repeats,
     grows_always,
     is_quick,
-    only_replaces,
     usual_amount,
 )
 from pytest_leakcheck.judge.suspects import function_of
@@ -108,13 +107,22 @@ class Inquiry:
         self._alike = None
 
     def deciding_holders(
-        self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
+        self,
+        item: pytest.Item,
+        name: str,
+        steady: list[RepeatRecord],
+        nextitem: Any,
+        *,
+        replaces: bool,
     ) -> Held | None:
         """Who holds what a test leaves, where that decides: nobody, what a run leaves being only
         replaced, or it was seen on all repeats of another test that such growth goes on. ``None``
-        where it does not."""
+        where it does not.
+
+        Args:
+            replaces: objects came, and nothing else grew.
+        """
         held = self._holders(item, nextitem)
-        replaces = only_replaces(steady, self._floor.null, self._settings.thresholds)
         if replaces and held.kept == 0:
             return held
         self.known.refresh()

@@ -185,7 +185,10 @@ class Repeater:
                 return steady, None
             if not asked and self._pays_to_ask(steady):
                 asked = True
-                held = self._inquiry.deciding_holders(item, name, steady, nextitem)
+                replaces = self._only_replaces(steady)
+                held = self._inquiry.deciding_holders(
+                    item, name, steady, nextitem, replaces=replaces
+                )
                 if held is not None:
                     return steady, held
             # They are on the tape; here they would be alive when the next repeat begins.
@@ -195,13 +198,21 @@ class Repeater:
     def _pays_to_ask(self, steady: list[RepeatRecord]) -> bool:
         """Whether it pays to ask already who holds what grows: where that is known, a test that
         takes a while needs fewer repeats; and where nobody does, objects are only replaced."""
-        settings, limits = self._settings, self._settings.thresholds
-        calm = len(steady) >= self._calm_repeats(steady)
-        if calm and only_replaces(steady, self._floor.null, limits):
+        settings = self._settings
+        if self._only_replaces(steady):
             return True
         longest = max(record.duration_s for record in steady)
         enough = len(steady) >= settings.known_repeats and longest >= settings.known_s
         return enough and grows_exactly(steady, self._floor.null)
+
+    def _only_replaces(self, steady: list[RepeatRecord]) -> bool:
+        """Whether as many repeats as let a calm test go brought nothing but objects: the last ones,
+        since blocks that only come and go may have come in any."""
+        calm = self._calm_repeats(steady)
+        last = steady[-calm:]
+        return len(last) == calm and only_replaces(
+            last, self._floor.null, self._settings.thresholds
+        )
 
     def _is_decided(self, steady: list[RepeatRecord]) -> bool:
         if steady[-1].outcome != "passed":

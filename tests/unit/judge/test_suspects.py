@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
 import pytest
@@ -158,10 +158,12 @@ def test_other_types_are_another_signature() -> None:
 
 @pytest.mark.parametrize("signal", ["fds", "threads", "children"])
 def test_resources_tell_signatures_apart(signal: str) -> None:
-    """The same types with a descriptor more are another way to leak."""
+    """The same types with a descriptor more are another way to leak, with one less they are not."""
     one = swept("a.py::x", quiet(), types={"app.Client": 1})
     other = swept("a.py::x", quiet(**{signal: 3}), types={"app.Client": 1})
+    fewer = swept("a.py::x", quiet(**{signal: -1}), types={"app.Client": 1})
     assert signed(one) != signed(other)
+    assert signed(one) == signed(fewer)  # what ended was another test's
 
 
 def test_without_a_telling_type_only_one_function_is_grouped() -> None:
@@ -220,6 +222,81 @@ def test_tests_that_leave_the_same_files_open_are_grouped_over_the_suite() -> No
     assert one == same != other
     nameless = [signed(swept(f"{name}.py::x", open_file, opened=["pipe"])) for name in "ab"]
     assert nameless[0] != nameless[1]
+
+
+# --- what most tests leave -----------------------------------------------------------------------
+
+#: What a fixture of all tests keeps until it is set up again.
+BUS = {"cell": 5, "app.Bus": 1}
+
+
+def keeping(
+    nodeid: str, grown: Growth | None = None, more: Mapping[str, int] | None = None
+) -> TestRecord:
+    """A test that leaves what the fixture keeps, and more by type."""
+    types = {**BUS, **(more or {})}
+    growth = quiet(survivors=sum(types.values())) if grown is None else grown
+    return swept(nodeid, growth, types=types)
+
+
+def signatures(*tests: TestRecord) -> dict[str, str]:
+    """Of the suspects of a suite in which each test leaves what the fixture keeps."""
+    plain = [keeping(f"t.py::keeps_{n}") for n in range(20)]
+    return {s.nodeid: s.signature for s in find_suspects([*plain, *tests], LIMITS)}
+
+
+def test_what_most_tests_leave_is_one_signature() -> None:
+    """A few repeats tell of all of them; each is a suspect still."""
+    found = signatures()
+    assert len(found) == 20
+    assert len(set(found.values())) == 1
+
+
+def test_what_a_test_leaves_beside_it_is_its_own() -> None:
+    """It is grouped by that as if the rest were not there."""
+    found = signatures(
+        keeping("a.py::x", more={"app.Client": 1}),
+        swept("b.py::y", quiet(survivors=1), types={"app.Client": 1}),
+        keeping("c.py::z", more={"dict": 1}),
+        keeping("d.py::more", more={"cell": 6}),
+    )
+    assert found["a.py::x"] == found["b.py::y"]
+    own = [found[nodeid] for nodeid in ("t.py::keeps_0", "a.py::x", "c.py::z", "d.py::more")]
+    assert len(set(own)) == 4
+
+
+@pytest.mark.parametrize(("signal", "value"), [("heap_bytes", 9000), ("blocks", 99), ("fds", 1)])
+def test_another_signal_beside_it_is_no_common_growth(signal: str, value: int) -> None:
+    """What moved that is not known to be the fixture's."""
+    found = signatures(keeping("a.py::x", quiet(survivors=6, **{signal: value})))
+    assert found["a.py::x"] != found["t.py::keeps_0"]
+
+
+def test_objects_of_types_that_were_not_written_down_are_no_common_growth() -> None:
+    """The types of a record are the most frequent only."""
+    found = signatures(keeping("a.py::x", quiet(survivors=7)))
+    assert found["a.py::x"] != found["t.py::keeps_0"]
+
+
+def test_half_of_the_tests_are_not_most_and_a_small_suite_has_none() -> None:
+    """There each function speaks for itself."""
+    bare = [swept(f"b.py::bare_{n}") for n in range(20)]
+    plain = [keeping(f"t.py::keeps_{n}") for n in range(20)]
+    assert sweep_floor([*plain, *bare], LIMITS).types == {}
+    assert sweep_floor([*plain, *bare[1:]], LIMITS).types == BUS
+    assert sweep_floor(plain[:19], LIMITS).types == {}
+
+
+@QUICK
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(1, 9)), min_size=20))
+def test_more_than_half_of_the_tests_leave_what_is_common(left: list[dict[str, int]]) -> None:
+    """Of each type as many, and of one more it were half at most."""
+    tests = [swept(f"t.py::x_{n}", types=types) for n, types in enumerate(left)]
+    common = sweep_floor(tests, LIMITS).types
+    for name in "abc":
+        count = common.get(name, 0)
+        assert sum(types.get(name, 0) >= count for types in left) * 2 > len(left)
+        assert sum(types.get(name, 0) > count for types in left) * 2 <= len(left)
 
 
 # --- what was not read after each test -----------------------------------------------------------

@@ -902,6 +902,22 @@ def test_a_file_that_stays_open_is_vouched_for_by_a_witness_that_opens_it(
     assert verdicts(judge_run(run))["t.py::b"].verdict == verdict
 
 
+@pytest.mark.parametrize(("kept", "verdict"), [(1, "unconfirmed"), (6, "leak")])
+def test_of_what_most_tests_leave_a_witness_vouches_for_all_or_nothing(
+    kept: int, verdict: str
+) -> None:
+    """Where it leaks something small beside what each test leaves, others need not."""
+    nodeids = [f"t.py::t_{n}" for n in range(20)]
+    leaks = cause(objects=kept)
+    run = a_run(
+        *(swept(nodeid, 6, types={"cell": 6}) for nodeid in nodeids),
+        repeats={nodeids[0]: leaking(nodeids[0])},
+        causes={nodeids[0]: [CauseRecord(nodeid=nodeids[0], cause=leaks)]},
+        assigned=assigned(*nodeids, witness=nodeids[0]),
+    )
+    assert {verdicts(judge_run(run))[nodeid].verdict for nodeid in nodeids[1:]} == {verdict}
+
+
 def set_up(fixture: str, nodeid: str, fds: int, heap_bytes: int = 50_000) -> list[FixtureRecord]:
     """A module's fixture that keeps so much after its end."""
     common: dict[str, Any] = {"fixture": fixture, "scope": "module", "where": "t.py"}
