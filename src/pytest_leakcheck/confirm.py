@@ -83,8 +83,8 @@ class Confirmation:
         self._order: Mapping[str, Sequence[TestRecord]] = {}
 
     def run(self) -> None:
-        """Repeat the witnesses of every signature; where they disagree, witnesses of each test
-        function among them; then those for whom none can speak."""
+        """Repeat the witnesses of every signature; where they disagree or leak, witnesses of each
+        test function among them; then those for whom none can speak."""
         run = load_run(self._folder)
         self._order = run.order
         limits = self._settings.thresholds
@@ -112,13 +112,18 @@ class Confirmation:
         witnesses: Sequence[Suspect],
         fixtures: Sequence[Task],
     ) -> dict[str, TestVerdict]:
-        """Hear the witnesses, then more of them where those disagree, then each who is left."""
+        """Hear the witnesses, then more of them where those disagree or accuse other functions,
+        then each who is left."""
         chosen = {s.nodeid for s in witnesses}
         self._assign(suspects, chosen)
         verdicts = self._hear(witnesses, fixtures)
         unheard = _unheard(suspects, chosen, verdicts)
         if finer := split_by_function(suspects, {s.nodeid for s in unheard}):
-            more = self._witnesses(finer, chosen)
+            doubted = [s for s in finer if not verdicts[s.nodeid].resembles]
+            more = self._witnesses(doubted, chosen)
+            chosen |= {s.nodeid for s in more}
+            # Whether a function's tests leak as those of others do, one of them says.
+            more += self._witnesses(finer, chosen, most=1)
             chosen |= {s.nodeid for s in more}
             self._assign(finer, chosen)
             verdicts = self._hear(more)
@@ -139,8 +144,10 @@ class Confirmation:
                 )
             )
 
-    def _witnesses(self, suspects: Iterable[Suspect], heard: Container[str] = ()) -> list[Suspect]:
-        chosen = choose_witnesses(suspects, self._settings.witnesses, heard)
+    def _witnesses(
+        self, suspects: Iterable[Suspect], heard: Container[str] = (), most: int | None = None
+    ) -> list[Suspect]:
+        chosen = choose_witnesses(suspects, most or self._settings.witnesses, heard)
         return [suspect for group in chosen.values() for suspect in group]
 
     def _hear(
@@ -408,7 +415,7 @@ class _Share:
 
 
 class ProgressLine:
-    """``confirming suspects: 3 of 14, about 40 s left`` on a terminal; one line without one."""
+    """``repeating tests: 3 of 14, about 40 s left`` on a terminal; one line without one."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin(
@@ -445,7 +452,7 @@ class ProgressLine:
             self._shown = True
             self._new_line()
             self._reporter.write_line(
-                f"leakcheck: repeating {plural(self._total, 'suspect')} apart from the suite"
+                f"leakcheck: repeating {plural(self._total, 'test')} apart from the suite"
             )
 
     def say(self, what: str) -> None:
@@ -472,7 +479,7 @@ class ProgressLine:
         if self._done:
             seconds = (time.monotonic() - self._start) / self._done * (self._total - self._done)
             left = f", about {seconds:.0f} s left"
-        self.say(f"confirming suspects: {self._done} of {self._total}{left}")
+        self.say(f"repeating tests: {self._done} of {self._total}{left}")
 
 
 def _unheard(

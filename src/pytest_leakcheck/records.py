@@ -576,6 +576,8 @@ class TestVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the growth rests on."""
     like: str = ""
     """With ``by signature``: the test that was repeated in its place."""
+    resembles: str = ""
+    """With ``one run``: a leaking test of another function that grew like it."""
     hidden: bool = False
     """Repeats alone told: at first sight it was no suspect."""
     fingerprints: list[str] = []

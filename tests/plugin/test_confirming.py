@@ -181,6 +181,27 @@ def test_who_was_cleared_by_what_others_showed_is_repeated_when_there_is_time(
     }
 
 
+def test_a_test_that_keeps_once_what_others_keep_anew_is_not_accused(tmp_path: Path) -> None:
+    """Four functions leak; a fifth one leaves the same type in the suite, in a cache."""
+    things = """
+        class Thing: pass
+        KEPT = {}
+        def fresh(): KEPT[len(KEPT)] = Thing()
+    """
+    leaks = "\n".join(f"def test_{name}(): things.fresh()" for name in "abcd")
+    caches = """
+        import things
+        def test_caches(): things.KEPT.setdefault("once", things.Thing())
+    """
+    files = {"test_0.py": "def test_first(): pass", "test_a.py": f"import things\n{leaks}"}
+    suites.write(tmp_path, {"things.py": things, **files, "test_b.py": caches})
+    found = suites.leakcheck_in(tmp_path, "--leakcheck-screen=0").verdicts()
+    leaking = {nodeid for nodeid, test in found.items() if test.verdict == "leak"}
+    assert leaking == {f"test_a.py::test_{name}" for name in "abcd"}
+    assert all(found[nodeid].basis == "repeated" for nodeid in leaking)
+    assert found["test_b.py::test_caches"].verdict == "settles"
+
+
 def test_where_witnesses_disagree_each_function_gets_its_own(tmp_path: Path) -> None:
     """Two functions leave the same type, to a fixture that lets it go and to one that does not:
     three instances of each speak for the other six."""

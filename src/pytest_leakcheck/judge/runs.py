@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Literal
 
@@ -15,7 +14,7 @@ from pytest_leakcheck.journal import Run
 from pytest_leakcheck.judge.lasting import maps_more
 from pytest_leakcheck.judge.leftovers import left_open
 from pytest_leakcheck.judge.native import native_cause, with_compiled_code
-from pytest_leakcheck.judge.repeats import Repeats, median_late
+from pytest_leakcheck.judge.repeats import Repeats, grows_never, median_late
 from pytest_leakcheck.judge.statistics import median_growth, slope
 from pytest_leakcheck.judge.suspects import (
     DISTURBED,
@@ -171,6 +170,7 @@ def _is_empty_tests(records: Sequence[RepeatRecord]) -> bool:
 
 def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
     judged: dict[str, TestVerdict] = {}
+    silent = {test.nodeid for test in run.tests} - run.assigned.keys()
     for nodeid, records in run.repeats.items():
         if _is_empty_tests(records):
             continue
@@ -178,9 +178,12 @@ def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
         judgement = judge_repeats(repeats, limits)
         if nodeid in run.unfinished:
             judgement = cut_off(judgement)
+        verdict = judgement.verdict
+        if verdict == "settles" and nodeid in silent and _is_still(repeats, limits):
+            verdict = "clean"
         judged[nodeid] = TestVerdict(
             nodeid=nodeid,
-            verdict=judgement.verdict,
+            verdict=verdict,
             reason=judgement.reason,
             outcome="passed",
             slopes=judgement.slopes,
@@ -190,6 +193,11 @@ def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
             repeats=[record.growth for record in repeats.steady],
         )
     return judged
+
+
+def _is_still(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether nothing grew on any repeat."""
+    return grows_never(repeats.steady, repeats.null, limits)
 
 
 def _judge_test(
@@ -267,13 +275,14 @@ def _settle_groups(run: Run, tests: dict[str, TestVerdict], floor: Floor) -> Non
     """Give the members of a signature the verdict of their witnesses, where those agree.
 
     Nobody is accused by a signature while a witness has still to be heard, nor by a witness that
-    leaves something else on each run than what the two had in common.
+    leaves something else on each run than what the two had in common, nor by tests of other
+    functions: what those keep anew on each run it may have kept once.
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for nodeid, assigned in run.assigned.items():
         groups[assigned.signature].append(nodeid)
     left = {
-        record.nodeid: _LeftOnce.by(record, floor)
+        record.nodeid: telling_types(floor.beyond(record)) | set(telling_files(record.opened))
         for record in run.tests
         if record.nodeid in run.assigned
     }
@@ -288,37 +297,16 @@ def _settle_groups(run: Run, tests: dict[str, TestVerdict], floor: Floor) -> Non
             if any(run.assigned[nodeid].witness for nodeid in waiting):
                 continue
             stays = _stays_each_time(run, best.nodeid)
-            kept = sum(cause.objects for cause in causes_of(run, best.nodeid))
-            alike = len({function_of(nodeid) for nodeid in members}) == 1
-            waiting = [n for n in waiting if left[n].is_among(stays, kept, alike=alike)]
+            waiting = [n for n in waiting if not left[n] or left[n] & stays]
+            of_function = {function_of(verdict.nodeid): verdict for verdict in found}
+            for nodeid in waiting:
+                kin = of_function.get(function_of(nodeid))
+                tests[nodeid] = (
+                    _by_signature(tests[nodeid], kin) if kin else _doubted(tests[nodeid], best)
+                )
+            continue
         for nodeid in waiting:
             tests[nodeid] = _by_signature(tests[nodeid], best)
-
-
-@dataclass(frozen=True, slots=True)
-class _LeftOnce:
-    """What brought a suspect into its group."""
-
-    telling: set[str]
-    """Types and open files that its signature names, if any."""
-    common: int
-    """Objects, where it left nothing but what most tests leave."""
-
-    @classmethod
-    def by(cls, record: TestRecord, floor: Floor) -> _LeftOnce:
-        common = floor.covers(record)
-        types = record.types if common else floor.beyond(record)
-        return cls(
-            telling=telling_types(types) | set(telling_files(record.opened)),
-            common=sum(floor.types.values()) if common else 0,
-        )
-
-    def is_among(self, stays: set[str], kept: int, *, alike: bool) -> bool:
-        """Whether a witness that leaks leaks this: ``stays`` is what it left on each run, ``kept``
-        how many objects more are held after each, ``alike`` that both are of one function."""
-        if self.telling and not self.telling & stays:
-            return False
-        return alike or kept >= self.common / 2
 
 
 def _waits(test: TestVerdict) -> bool:
@@ -393,6 +381,15 @@ def _by_signature(mine: TestVerdict, witness: TestVerdict) -> TestVerdict:
         like=witness.nodeid,
         fingerprints=witness.fingerprints,
         late=mine.late,
+    )
+
+
+def _doubted(mine: TestVerdict, witness: TestVerdict) -> TestVerdict:
+    """A suspect that grew like a leaking test of another function."""
+    return msgspec.structs.replace(
+        mine,
+        reason=f"{mine.reason}; {witness.nodeid}, which leaks, grew like it",
+        resembles=witness.nodeid,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import (
@@ -118,12 +119,17 @@ def library_of(module: str, root: str) -> str:
     return short_path(found.pop(), root) if len(found) == 1 else ""
 
 
-def loaded_libraries(root: str) -> list[str]:
-    """Extension modules from outside the standard library, the harness's own left out."""
+def loaded_libraries(root: str, but: Collection[str] = ()) -> list[str]:
+    """Extension modules from outside the standard library, the harness's own left out.
+
+    Args:
+        but: packages that are left out, too.
+    """
     found = {
         path
         for name in list(_modules)
-        if plain(name).partition(".")[0] not in _OWN
+        if (top := plain(name).partition(".")[0]) not in _OWN
+        and top not in but
         and (path := _file(name)).endswith(_SUFFIXES)
         and not is_standard(path)
     }

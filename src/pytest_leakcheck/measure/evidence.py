@@ -284,7 +284,7 @@ class Evidence:
                 self._note("heap-not-watched", name, watch.heap_refused)
                 probe = None
         resources = agree(name, runs)
-        record = told_by(name, watches, self._root, python)
+        record = told_by(name, watches, self._root, python, _plugin_packages(item.config))
         self._places[name] = places_of(resources)
         for resource in resources:
             self._write(resource)
@@ -358,6 +358,13 @@ def _are_placed(name: str, runs: Sequence[Sequence[Left]]) -> bool:
     seen, or the runs agree on one."""
     each = all(len(left.sites) == 1 for run in runs for left in run)
     return each or all(record.site is not None for record in agree(name, runs))
+
+
+def _plugin_packages(config: pytest.Config) -> set[str]:
+    """The packages of installed plugins of pytest."""
+    manager = config.pluginmanager
+    names = (getattr(plugin, "__name__", "") for plugin, _ in manager.list_plugin_distinfo())
+    return {name.partition(".")[0] for name in names if isinstance(name, str)}
 
 
 def _per_run(cause: Cause, runs: int) -> Cause:

@@ -7,7 +7,7 @@ code may have opened it while something else ran.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -107,8 +107,18 @@ def resource_causes(records: Sequence[ResourceRecord]) -> list[Cause]:
     return sorted(causes.values(), key=lambda c: (-c.per_run, c.label))
 
 
-def told_by(nodeid: str, watches: Sequence[Watch], root: str, python: list[Site]) -> WatchRecord:
-    """What the runs called, and where their C heap stayed: in those in which it was read."""
+def told_by(
+    nodeid: str,
+    watches: Sequence[Watch],
+    root: str,
+    python: list[Site],
+    plugins: Collection[str] = (),
+) -> WatchRecord:
+    """What the runs called, and where their C heap stayed: in those in which it was read.
+
+    Args:
+        plugins: packages that pytest itself has loaded; that they are there says nothing of tests.
+    """
     calls: dict[CompiledCall, None] = {}
     heap: Counter[tuple[str, int, str]] = Counter()
     read = [watch for watch in watches if watch.reads_heap]
@@ -133,7 +143,7 @@ def told_by(nodeid: str, watches: Sequence[Watch], root: str, python: list[Site]
     return WatchRecord(
         nodeid=nodeid,
         calls=list(calls),
-        libraries=loaded_libraries(root),
+        libraries=loaded_libraries(root, plugins),
         heap=sites[:_MOST_SITES],
         python=python,
     )

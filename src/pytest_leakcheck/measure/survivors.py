@@ -66,7 +66,8 @@ class Boundary:
         self._drawn = False
         self._list_all = self.list_all
         self._listed_by = _get_objects
-        self._list_referrers = self.list_referrers
+        # Called from C: a generator that calls Python code shows what its variables hold.
+        self._list_referrers = partial(self.list_referrers)
         self._referrers_listed_by = _get_referrers
         self.debt = 0
         """Objects frozen since the last collection of the whole heap."""

@@ -24,6 +24,8 @@ import unittest
 import unittest.case
 import warnings
 import weakref
+import zipfile
+import zipimport
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -174,6 +176,21 @@ def folder_imported_from() -> Iterator[None]:
         sys.path.remove(folder)
     yield
     del sys.path_importer_cache[folder]
+
+
+@leak("zip-directory-cache", clean=_remove_finders, container=True)
+def zip_file_imported_from() -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="leakcheck-folder") as folder:
+        file = f"{folder}/{fresh('some_')}.zip"
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("nothing.txt", "")
+        sys.path.insert(0, file)
+        with suppress(ImportError):
+            importlib.import_module(fresh("missing_module_"))
+        sys.path.remove(file)
+    del sys.path_importer_cache[file]
+    yield
+    del zipimport._zip_directory_cache[file]  # type: ignore[attr-defined]
 
 
 @leak("sys-path", clean=_remove_finders, container=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar, copy_context
 from typing import Any, ClassVar
 
 import pytest
@@ -76,6 +77,25 @@ def test_a_container_of_plain_values_that_grows(
     assert causes[0].per_run == 1
     assert 1_000 < causes[0].python_bytes < 1_500
     assert causes[0].steps[-1].generic == "[*]"
+
+
+def test_the_context_of_a_thread_gains_variables_with_plain_values() -> None:
+    """The collector sees nothing of them but the tree that each change makes anew."""
+
+    def run(number: int) -> None:
+        ContextVar[str](f"variable_{number}").set(value(number))
+
+    causes = copy_context().run(watched, run)
+    found = [c for c in causes if c.head == "str" and c.holder.startswith("contextvars")]
+    assert [(c.holder, c.label, c.per_run, c.known) for c in found] == [
+        (
+            "contextvars.Context → context variable *",
+            "keys: _contextvars.ContextVar",
+            1,
+            "context-variable",
+        )
+    ]
+    assert 1_000 < found[0].python_bytes < 1_500
 
 
 def test_the_items_of_a_run_are_the_median_of_the_rounds() -> None:

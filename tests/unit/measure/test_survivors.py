@@ -200,6 +200,16 @@ def test_who_refers_to_an_object_is_told_of_the_whole_heap(line: Boundary) -> No
         gc.collect()
 
 
+def test_a_generator_that_asks_is_no_referrer(line: Boundary) -> None:
+    """While it runs, its variables are not shown, as without the harness."""
+
+    def ask() -> Iterator[list[object]]:
+        mine = Node()
+        yield gc.get_referrers(mine)
+
+    assert next(ask()) == []
+
+
 @pytest.mark.parametrize("look", [count_objects, ask_for_referrers])
 def test_a_look_at_the_heap_hides_no_survivor_and_makes_none(
     line: Boundary, look: Callable[[], object]
