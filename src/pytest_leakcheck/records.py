@@ -600,6 +600,8 @@ class CauseSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Signal → growth over one run of all its witnesses."""
     opened: list[ResourceRecord] = []
     """What a witness opens and leaves open; where this cause carries its growth."""
+    shared: int = 0
+    """Objects that stay after each run of the best witness, and none of its causes keeps alone."""
 
 
 class JudgedRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from itertools import islice, zip_longest
 from time import perf_counter as _perf_counter
 
 from .graph import NEVER, OUT_OF_SIGHT, Hop, Node, ObjectGraph, Root
+from .homes import is_imported
 from .paths import Path
 
 Clock = Callable[[], float]
@@ -97,6 +98,8 @@ class _Search:
         self.recent: list[list[int]] = []
         """The last levels that were expanded, since the last leap."""
         self.found = 0
+        self.aliases: dict[tuple[str, str], bool] = {}
+        """Whether a module, by name, only imports an attribute; as far as it was asked."""
         self.ignore = {id(self.nodes), id(groups), *map(id, groups), *ignore_ids}
         self.groups = groups
         for number, group in enumerate(groups):
@@ -364,21 +367,36 @@ class _Search:
         return [self._best(number) for number in range(len(self.groups))]
 
     def _best(self, number: int) -> Path | None:
-        """The path with the fewest merged steps and tolls; among equals by rank and name.
+        """The path with the fewest merged steps and tolls; among equals by rank, and from where the
+        name is given and not only imported; then by name.
 
         One that ends in an attribute is worth less: the next run would replace what it holds.
         """
-        best: tuple[tuple[int, int, int, str], Path] | None = None
+        best: list[Path] = []
+        least: tuple[int, int, int] | None = None
         for tolls, positions in self._chains(self.starts[number]):
             chain = [self.nodes[p] for p in positions]
             root = self.roots[positions[0]]
             hops: list[Hop] = self.graph.hops(chain)
             path = Path(root, chain, hops)
             cost = tolls + len(hops) + (0 if path.gathers else _SLACK + 1)
-            rank = (cost, root.rank, self._foreign(root, hops), root.name)
-            if best is None or rank < best[0]:
-                best = rank, path
-        return best[1] if best else None
+            rank = (cost, root.rank, self._foreign(root, hops))
+            if least is None or rank < least:
+                best, least = [], rank
+            if rank == least:
+                best.append(path)
+        first = {path.root.name: path for path in reversed(best)}
+        if len(first) > 1:
+            return min(first.values(), key=lambda path: (self._is_alias(path), path.root.name))
+        return best[0] if best else None
+
+    def _is_alias(self, path: Path) -> bool:
+        """Whether a path begins with a name that its module only imports."""
+        name = path.hops[0].generic.partition("[")[0] if path.hops else ""
+        key = path.root.name, name
+        if name.startswith(".") and key not in self.aliases:
+            self.aliases[key] = is_imported(path.chain[0], name[1:])
+        return self.aliases.get(key, False)
 
     def _foreign(self, root: Root, hops: list[Hop]) -> int:
         """Steps of types from other packages than the root's: an alias is worse than a home."""

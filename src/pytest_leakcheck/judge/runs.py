@@ -437,7 +437,17 @@ def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> Caus
         slopes=moves_with(cause, best),
         total=dict(total),
         opened=_opened(run, [best, *witnesses], fingerprint),
+        shared=_shared(run, best),
     )
+
+
+def _shared(run: Run, witness: TestVerdict) -> int:
+    """Objects that stay after each run beside those that each of several causes keeps alone."""
+    causes = causes_of(run, witness.nodeid)
+    if witness.basis != "repeated" or len(causes) < 2:
+        return 0
+    stay = witness.slopes.get("survivors", _NONE).per_run
+    return max(0, round(stay - sum(cause.objects for cause in causes)))
 
 
 def _opened(run: Run, witnesses: list[TestVerdict], fingerprint: str) -> list[ResourceRecord]:

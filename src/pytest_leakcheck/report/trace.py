@@ -144,7 +144,7 @@ def cause_lines(summary: CauseSummary, tree: Tree = ASCII, width: int = 100) -> 
     cause = summary.cause
     lines = [f"{cause_sentence(cause)}: {growth_words(summary.slopes)} per run."]
     lines += [f"  {line}" for line in path_lines(cause.steps, tree)]
-    culprits = [f"  {line}" for line in culprit_lines(cause)]
+    culprits = [f"  {line}" for line in culprit_lines(cause, summary.shared)]
     lines += culprits or ["  It retains:"] * bool(cause.contents)
     if cause.contents:
         lines += [
@@ -189,8 +189,12 @@ def resource_name(found: ResourceRecord) -> str:
     return visible(f"{told}, opened at {site.file}:{site.line} in {site.function}{by}")
 
 
-def culprit_lines(cause: Cause) -> list[str]:
-    """Who is at fault and what merely goes with it, where Python objects show both."""
+def culprit_lines(cause: Cause, shared: int = 0) -> list[str]:
+    """Who is at fault and what merely goes with it, where Python objects show both.
+
+    Args:
+        shared: objects that no cause of the test keeps alone.
+    """
     if cause.kind != "held" or not cause.objects:
         return []
     heads = max(1, round(cause.per_run))
@@ -200,6 +204,9 @@ def culprit_lines(cause: Cause) -> list[str]:
     if others > 0 or cause.contents:
         told = plural(others, "more object") if others > 0 else "plain values"
         lines.append(f"Victims, kept by nothing else: {told}; {size(cause.python_bytes)} in all.")
+    if shared:
+        stays = "object stays" if shared == 1 else "objects stay"
+        lines.append(f"{count(shared)} more {stays} that none of the test's causes keeps alone.")
     return lines
 
 

@@ -1034,6 +1034,24 @@ def test_causes_are_summed_over_their_witnesses_worst_first() -> None:
     assert second.witnesses == ["t.py::t[a]"]
 
 
+def test_what_no_cause_keeps_alone_is_counted_beside_each() -> None:
+    """Two holders of one thing: to mend one of them releases nothing."""
+    kept = [cause("app.A[*]", fingerprint="a" * 12, objects=1)]
+    kept.append(cause("app.B[*]", fingerprint="b" * 12, objects=2))
+    steady_runs = [repeat("steady", n, "t.py::a", survivors=55, blocks=60) for n in range(6)]
+
+    def shared(causes: Sequence[Cause]) -> list[int]:
+        run = a_run(
+            swept("t.py::a", 55),
+            repeats={"t.py::a": steady_runs},
+            causes={"t.py::a": [CauseRecord(nodeid="t.py::a", cause=c) for c in causes]},
+        )
+        return [summary.shared for summary in judge_run(run).causes]
+
+    assert shared(kept) == [52, 52]
+    assert shared(kept[:1]) == [0]
+
+
 def test_each_witness_counts_with_its_own_share_of_a_cause() -> None:
     """Which of them is shown depends on the objects that it leaves, not on the heap's noise."""
     shares = {"t.py::a": 8, "t.py::b": 4, "t.py::c": 6}

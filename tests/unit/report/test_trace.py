@@ -76,6 +76,21 @@ def test_many_kinds_are_counted() -> None:
     assert resource_lines([]) == []
 
 
+@pytest.mark.parametrize(
+    ("shared", "told"),
+    [
+        (0, []),
+        (1, ["  1 more object stays that none of the test's causes keeps alone."]),
+        (52, ["  52 more objects stay that none of the test's causes keeps alone."]),
+    ],
+)
+def test_what_no_cause_keeps_alone_is_told_with_each(shared: int, told: list[str]) -> None:
+    cause = Cause(fingerprint="a" * 12, kind="held", head="app.Node", holder="app.A", objects=1)
+    summary = CauseSummary(cause=cause, witnesses=["t.py::a"], slopes={}, total={}, shared=shared)
+    lines = cause_lines(summary)
+    assert [line for line in lines if "alone" in line] == told
+
+
 def test_a_place_that_only_opens_is_not_told_as_allocating() -> None:
     """No bytes, no allocation."""
     site = Site(file="t.py", line=7, function="body")
