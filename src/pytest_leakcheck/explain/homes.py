@@ -5,7 +5,10 @@ Asked only where paths from several modules are equally good: a module's source 
 
 from __future__ import annotations
 
+import ast
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 from .anatomy import Live
 
@@ -24,12 +27,11 @@ def is_imported(namespace: Live, name: str) -> bool:
     file = namespace.get("__file__") if type(namespace) is dict else None
     if type(file) is not str or not file.endswith(".py"):
         return False
-    import ast
-
     try:
-        with open(file, "rb") as source:  # noqa: PTH123 - pathlib may be the user's to patch
+        with Path(file).open("rb") as source, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a backslash too many
             tree = ast.parse(source.read(_MOST_BYTES))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError):
         return False
     imported = False
     for node in _top_level(tree):
@@ -43,11 +45,9 @@ def is_imported(namespace: Live, name: str) -> bool:
     return imported
 
 
-def _top_level(tree: Live) -> Iterator[Live]:
+def _top_level(tree: ast.Module) -> Iterator[ast.AST]:
     """The nodes of a module that run when it is imported: not what is inside of functions."""
-    import ast
-
-    waiting = list(ast.iter_child_nodes(tree))
+    waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
         yield node

@@ -16,11 +16,14 @@ from types import (
     MethodDescriptorType,
     ModuleType,
 )
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_leakcheck.explain.anatomy import class_dict, class_name, mro_of, plain
 from pytest_leakcheck.measure.allocations import short_path
 from pytest_leakcheck.records import CompiledCall
+
+if TYPE_CHECKING:
+    import pytest
 
 _SUFFIXES = tuple(EXTENSION_SUFFIXES)
 _METHODS = (MethodDescriptorType, ClassMethodDescriptorType, BuiltinFunctionType)
@@ -123,7 +126,7 @@ def loaded_libraries(root: str, but: Collection[str] = ()) -> list[str]:
     """Extension modules from outside the standard library, the harness's own left out.
 
     Args:
-        but: packages that are left out, too.
+        but: top-level modules and packages that are left out, too.
     """
     found = {
         path
@@ -134,6 +137,13 @@ def loaded_libraries(root: str, but: Collection[str] = ()) -> list[str]:
         and not is_standard(path)
     }
     return sorted(short_path(path, root) for path in found)
+
+
+def plugin_packages(config: pytest.Config) -> set[str]:
+    """Top-level modules and packages that installed plugins of pytest bring along."""
+    plugins = config.pluginmanager.list_plugin_distinfo()
+    files = [file for _, found in plugins for file in found.files or ()]
+    return {file.parts[0].partition(".")[0] for file in files}
 
 
 #: In a virtual environment `sysconfig` names the environment's folder, where nothing lies.

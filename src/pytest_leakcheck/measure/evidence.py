@@ -22,6 +22,7 @@ from pytest_leakcheck.explain.cycles import describe_garbage
 from pytest_leakcheck.judge.native import HELD_FROM_C
 from pytest_leakcheck.judge.verdict import RUNNERS
 from pytest_leakcheck.measure.allocations import PythonTrace, capture_name, memray_capture
+from pytest_leakcheck.measure.compiled import plugin_packages
 from pytest_leakcheck.measure.environment import installed_packages
 from pytest_leakcheck.measure.opened import (
     AGREE,
@@ -284,7 +285,7 @@ class Evidence:
                 self._note("heap-not-watched", name, watch.heap_refused)
                 probe = None
         resources = agree(name, runs)
-        record = told_by(name, watches, self._root, python, _plugin_packages(item.config))
+        record = told_by(name, watches, self._root, python, plugin_packages(item.config))
         self._places[name] = places_of(resources)
         for resource in resources:
             self._write(resource)
@@ -358,13 +359,6 @@ def _are_placed(name: str, runs: Sequence[Sequence[Left]]) -> bool:
     seen, or the runs agree on one."""
     each = all(len(left.sites) == 1 for run in runs for left in run)
     return each or all(record.site is not None for record in agree(name, runs))
-
-
-def _plugin_packages(config: pytest.Config) -> set[str]:
-    """The packages of installed plugins of pytest."""
-    manager = config.pluginmanager
-    names = (getattr(plugin, "__name__", "") for plugin, _ in manager.list_plugin_distinfo())
-    return {name.partition(".")[0] for name in names if isinstance(name, str)}
 
 
 def _per_run(cause: Cause, runs: int) -> Cause:

@@ -117,7 +117,7 @@ def told_by(
     """What the runs called, and where their C heap stayed: in those in which it was read.
 
     Args:
-        plugins: packages that pytest itself has loaded; that they are there says nothing of tests.
+        plugins: what pytest's plugins bring along: that it is loaded says nothing of the tests.
     """
     calls: dict[CompiledCall, None] = {}
     heap: Counter[tuple[str, int, str]] = Counter()

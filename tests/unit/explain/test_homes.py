@@ -34,6 +34,7 @@ from pytest_leakcheck.explain.homes import is_imported
         ("class C:\n    it = 1\nfrom .other import it", True),
         ("no python (", False),
         ("nothing = 1", False),
+        ("text = '\\d'\nfrom .other import it", True),
     ],
 )
 def test_a_name_is_imported_or_given(tmp_path: Path, source: str, imported: bool) -> None:
