@@ -281,6 +281,7 @@ def test_functions_share_a_place_that_both_are_seen_to_use(tmp_path: Path) -> No
     assert opened == [["file shop.data"]] * 3
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="blocks have noise of their own there")
 def test_an_instance_without_a_plain_verdict_is_looked_into_itself(tmp_path: Path) -> None:
     """Of so little growth only a trace tells that it adds up, and a container's name is better than
     a place: neither is taken over from another instance."""

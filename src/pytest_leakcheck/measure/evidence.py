@@ -146,9 +146,6 @@ class Evidence:
     def _alive_of(self, wanted: set[int]) -> list[object]:
         """The objects with these ids that are in use. Each pass over the heap is for those only
         that the one before has found there still."""
-        if not wanted:
-            # Many runs together come next: they are exact where the repeats' garbage is gone.
-            self._boundary.collect()
         alive = alive_among(wanted)
         for passes in (1, 2):
             if not alive:

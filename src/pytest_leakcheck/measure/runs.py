@@ -236,6 +236,10 @@ class Runs:
         # interpreter's caches keep of a search for holders.
         self.pause()
         clear_interpreter_caches()
+        # A look at what the repeats left need not have collected anything, and what one collection
+        # more lets go would go with the runs.
+        self._boundary.collect_all()
+        clear_interpreter_caches()
         place = self._probes.read()
         self._boundary.collect_all()
         base = self._probes.read()
