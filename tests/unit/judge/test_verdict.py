@@ -518,7 +518,7 @@ def test_rss_matters_to_heap_that_grows_alone_only(repeats: Repeats, rss: int) -
         msgspec.structs.replace(r, growth=msgspec.structs.replace(r.growth, rss_bytes=rss))
         for r in repeats.steady
     ]
-    other = Repeats(moved, repeats.null, repeats.traced, repeats.release, repeats.causes)
+    other = replace(repeats, steady=moved)
     assert judge_repeats(other, LIMITS).verdict == judge_repeats(repeats, LIMITS).verdict
 
 
