@@ -179,7 +179,8 @@ def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
         if nodeid in run.unfinished:
             judgement = cut_off(judgement)
         verdict = judgement.verdict
-        if verdict == "settles" and nodeid in silent and _is_still(repeats, limits):
+        silently = verdict == "settles" and nodeid in silent
+        if silently and grows_never(repeats.steady, repeats.null, limits):
             verdict = "clean"
         judged[nodeid] = TestVerdict(
             nodeid=nodeid,
@@ -193,11 +194,6 @@ def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
             repeats=[record.growth for record in repeats.steady],
         )
     return judged
-
-
-def _is_still(repeats: Repeats, limits: Thresholds) -> bool:
-    """Whether nothing grew on any repeat."""
-    return grows_never(repeats.steady, repeats.null, limits)
 
 
 def _judge_test(
@@ -293,20 +289,17 @@ def _settle_groups(run: Run, tests: dict[str, TestVerdict], floor: Floor) -> Non
             continue
         best = max(found, key=lambda v: v.nodeid)
         waiting = [n for n in members if n in tests and _waits(tests[n])]
-        if best.verdict in ("leak", "held"):
+        accuses = best.verdict in ("leak", "held")
+        if accuses:
             if any(run.assigned[nodeid].witness for nodeid in waiting):
                 continue
             stays = _stays_each_time(run, best.nodeid)
             waiting = [n for n in waiting if not left[n] or left[n] & stays]
-            of_function = {function_of(verdict.nodeid): verdict for verdict in found}
-            for nodeid in waiting:
-                kin = of_function.get(function_of(nodeid))
-                tests[nodeid] = (
-                    _by_signature(tests[nodeid], kin) if kin else _doubted(tests[nodeid], best)
-                )
-            continue
+        kin = {function_of(verdict.nodeid): verdict for verdict in found}
         for nodeid in waiting:
-            tests[nodeid] = _by_signature(tests[nodeid], best)
+            mine = tests[nodeid]
+            speaks = kin.get(function_of(nodeid)) if accuses else best
+            tests[nodeid] = _by_signature(mine, speaks) if speaks else _doubted(mine, best)
 
 
 def _waits(test: TestVerdict) -> bool:

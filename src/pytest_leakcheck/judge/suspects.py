@@ -184,10 +184,13 @@ def find_suspects(
         with_others = together.get(test.nodeid, [])
         why = [*alone, *with_others]
         if why:
-            # Of what grew together nobody knows who grew alike.
-            mark = signature(test, floor) if alone else _hash([test.nodeid])
-            if not with_others and floor.covers(test):
+            if not alone:
+                # Of what grew together nobody knows who grew alike.
+                mark = _hash([test.nodeid])
+            elif not with_others and floor.covers(test):
                 mark = _hash(["what most tests leave"])
+            else:
+                mark = signature(test, floor)
             found.append(
                 Suspect(
                     nodeid=test.nodeid,

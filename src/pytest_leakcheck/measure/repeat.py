@@ -183,9 +183,9 @@ class Repeater:
             steady = self._tape.records()
             if self._is_decided(steady):
                 return steady, None
-            if not asked and self._pays_to_ask(steady):
+            replaces = not asked and self._only_replaces(steady)
+            if not asked and (replaces or self._pays_to_ask(steady)):
                 asked = True
-                replaces = self._only_replaces(steady)
                 held = self._inquiry.deciding_holders(
                     item, name, steady, nextitem, replaces=replaces
                 )
@@ -197,10 +197,8 @@ class Repeater:
 
     def _pays_to_ask(self, steady: list[RepeatRecord]) -> bool:
         """Whether it pays to ask already who holds what grows: where that is known, a test that
-        takes a while needs fewer repeats; and where nobody does, objects are only replaced."""
+        takes a while needs fewer repeats."""
         settings = self._settings
-        if self._only_replaces(steady):
-            return True
         longest = max(record.duration_s for record in steady)
         enough = len(steady) >= settings.known_repeats and longest >= settings.known_s
         return enough and grows_exactly(steady, self._floor.null)
