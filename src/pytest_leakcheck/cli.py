@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_leakcheck.errors import LeakcheckError, MissingDependencyError, RunError
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pytest_leakcheck.records import JudgedRun
     from pytest_leakcheck.report.terminal import Listed
 
-    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse names no public type
+    # argparse names no public type.
+    Commands: TypeAlias = "argparse._SubParsersAction[_CommandParser]"  # noqa: SLF001
 
 FORMATS = ("terminal", "html", "md", "csv")
 
@@ -64,6 +65,24 @@ def _collector_off() -> Iterator[None]:
             gc.enable()
 
 
+class _CommandParser(argparse.ArgumentParser):
+    """Takes options anywhere, between positional arguments too: ``show RUN --root DIR TEST``."""
+
+    _intermixed = False
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Both passes of :meth:`parse_known_intermixed_args` may come here again."""
+        if self._intermixed:
+            return super().parse_known_args(args, namespace)
+        self._intermixed = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._intermixed = False
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="leakcheck",
@@ -71,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Measure with: pytest --leakcheck --leakcheck-label=before",
     )
     parser.add_argument("--version", action="version", version=f"leakcheck {_version()}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, parser_class=_CommandParser
+    )
     _add_compare(commands)
     _add_report(commands)
     _add_show(commands)

@@ -81,6 +81,7 @@ class Confirmation:
         self._line = ProgressLine(config)
         self._looked_into = folder / "looked-into.jsonl"
         self._order: Mapping[str, Sequence[TestRecord]] = {}
+        self._broken = False
 
     def run(self) -> None:
         """Repeat the witnesses of every signature; where they disagree or leak, witnesses of each
@@ -118,9 +119,14 @@ class Confirmation:
         self._assign(suspects, chosen)
         verdicts = self._hear(witnesses, fixtures)
         unheard = _unheard(suspects, chosen, verdicts)
-        if finer := split_by_function(suspects, {s.nodeid for s in unheard}):
-            doubted = [s for s in finer if not verdicts[s.nodeid].resembles]
-            more = self._witnesses(doubted, chosen)
+        waiting = {s.nodeid for s in unheard}
+        if finer := split_by_function(suspects, waiting):
+            undecided = {
+                s.signature
+                for s in finer
+                if s.nodeid in waiting and not verdicts[s.nodeid].resembles
+            }
+            more = self._witnesses((s for s in finer if s.signature in undecided), chosen)
             chosen |= {s.nodeid for s in more}
             # Whether a function's tests leak as those of others do, one of them says.
             more += self._witnesses(finer, chosen, most=1)
@@ -211,7 +217,7 @@ class Confirmation:
         As many processes share them as were asked for, or as the suite had workers, each with a
         worker's name: its tests are known to bear that, unless some of them are to stay together.
         """
-        if not tasks:
+        if not tasks or self._broken:
             return
         self._line.expect(len(tasks))
         lanes = max(1, min(self._workers, len(tasks) // _LEAST_SHARE))
@@ -319,6 +325,7 @@ class Confirmation:
             return
         failed = [end for end in share.ended.values() if end[0] not in _IN_ORDER]
         if failed or not share.done:
+            self._broken = not share.done  # the next one would end like this one
             status, log = (failed or list(share.ended.values()))[0]
             self._event(
                 "confirm-failed",

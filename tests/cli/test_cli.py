@@ -72,6 +72,33 @@ def test_show_tells_a_run_and_a_cause(folder: Path, capsys: pytest.CaptureFixtur
     assert "SharedSystemClient" not in out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["show", "before", "--root", ".leakcheck", samples.CACHE.fingerprint[:6]], "_PAGES[*]"),
+        (["show", "--root", ".leakcheck", "before", samples.CACHE.fingerprint[:6]], "_PAGES[*]"),
+        (["compare", "before", "--format", "terminal", "guide"], "guide"),
+        (["report", "--out", "x.html", "guide"], "x.html"),
+    ],
+)
+def test_options_may_stand_anywhere(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    """Between the names of a run and of a test, too."""
+    assert cli.main(arguments) == 0
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["show"], ["compare"], ["bisect", "before"]])
+def test_a_wrong_call_shows_the_usage(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """Of the command that was called."""
+    with pytest.raises(SystemExit):
+        cli.main(arguments)
+    assert f"usage: leakcheck {arguments[0]} " in capsys.readouterr().err
+
+
 def test_runs_lists_them_and_survives_a_damaged_one(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -202,6 +202,56 @@ def test_a_test_that_keeps_once_what_others_keep_anew_is_not_accused(tmp_path: P
     assert found["test_b.py::test_caches"].verdict == "settles"
 
 
+def test_that_no_process_starts_again_is_told_once(tmp_path: Path) -> None:
+    """With the log to read; and nobody is accused."""
+    refuses = """
+        import pathlib
+
+        with pathlib.Path(__file__).with_name("lock").open("x"):
+            pass
+    """
+    leaks = LEAKY + "".join(f"    def test_{n}(): KEPT.append(Thing())\n" for n in "abcdefgh")
+    suites.write(tmp_path, {"conftest.py": refuses, "test_a.py": leaks, "pytest.ini": INI})
+    result = suites.leakcheck_in(tmp_path)
+    told = [event.sentence for event in result.run.events if event.slug == "confirm-failed"]
+    assert len(told) == 1
+    assert "ended with status 4 before it repeated anything: see confirm-1.log" in told[0]
+    assert "FileExistsError" in (tmp_path / ".leakcheck/run/confirm-1.log").read_text()
+    assert {test.verdict for test in result.judged.tests} == {"unconfirmed"}
+
+
+def test_where_witnesses_agree_one_instance_of_each_function_is_enough(tmp_path: Path) -> None:
+    """Six functions leak the same type: three speak for themselves, one instance each, and then one
+    of each of the others."""
+    leaks = """
+        import pytest
+
+        KEPT = []
+
+        class Thing:
+            pass
+
+        @pytest.fixture(params=range(4))
+        def number(request):
+            return request.param
+    """
+    leaks += "".join(
+        f"""
+        def test_{name}(number):
+            KEPT.append(Thing())
+        """
+        for name in "abcdef"
+    )
+    suites.write(tmp_path, {"test_0.py": leaks.replace("KEPT.append", ""), "test_a.py": leaks})
+    result = suites.leakcheck_in(tmp_path, "--leakcheck-screen=0")
+    mine = [t for n, t in result.verdicts().items() if n.startswith("test_a.py")]
+    assert {test.verdict for test in mine} == {"leak"}
+    repeated = [function_of(test.nodeid) for test in mine if test.basis == "repeated"]
+    assert len(set(repeated)) == 6
+    # The first test of the file has first uses of its own, hence a signature of its own.
+    assert len(repeated) <= 7
+
+
 def test_where_witnesses_disagree_each_function_gets_its_own(tmp_path: Path) -> None:
     """Two functions leave the same type, to a fixture that lets it go and to one that does not:
     three instances of each speak for the other six."""

@@ -30,8 +30,8 @@ _sys_modules = sys.modules
 #: Grace for threads and descriptors: pauses double from the first to the longest, 127 ms in all.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.064
 _MOST_VAIN_WAITS = 3
-#: After so many items for which it was in vain, one wait for each further one is enough.
-_MOST_VAIN_ITEMS = 2
+#: After so many items for which it was in vain, one wait for each further one is enough, of 15 ms.
+_MOST_VAIN_ITEMS, _VAIN_PAUSE_S = 2, 0.008
 
 
 _encode = msgspec.json.Encoder().encode
@@ -127,6 +127,7 @@ class Runs:
         self._boundary = boundary
         self._forget = forget
         self._hopeless = self._vain_items = 0
+        self._longest_pause = _LONGEST_PAUSE_S
         self._last: tuple[pytest.Item, Reading] | None = None
         self._left = IdsOfRepeats()
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
@@ -136,6 +137,7 @@ class Runs:
         self._vain_items += self._hopeless >= _MOST_VAIN_WAITS
         vain = self._vain_items >= _MOST_VAIN_ITEMS
         self._hopeless = _MOST_VAIN_WAITS - 1 if vain else 0
+        self._longest_pause = _VAIN_PAUSE_S if vain else _LONGEST_PAUSE_S
         self.pause()
         self._left.begin()
 
@@ -255,7 +257,7 @@ class Runs:
         reading = self._probes.read(peak=False)
         pause = _FIRST_PAUSE_S
         while self._hopeless < _MOST_VAIN_WAITS and _has_more(base, reading):
-            if pause > _LONGEST_PAUSE_S:
+            if pause > self._longest_pause:
                 self._hopeless += 1
                 break
             _sleep(pause)
