@@ -66,6 +66,11 @@ def _make_folder(config: pytest.Config) -> Path:
         raise RunError(
             f'--leakcheck-label: "{wanted}" cannot name a folder; use letters, digits and ._-+@.'
         )
+    if wanted and wanted.endswith(journal.PREVIOUS):
+        raise RunError(
+            f'--leakcheck-label: "{wanted}" is where an earlier run is kept, and the next one '
+            f"would take its place; choose a label that does not end in {journal.PREVIOUS}."
+        )
     folder = root / journal.fresh_label(root, wanted)
     try:
         if (folder / journal.RUN_FILE).exists():
@@ -83,7 +88,7 @@ def _make_folder(config: pytest.Config) -> Path:
 
 def _set_aside(folder: Path) -> None:
     """Keep the run of the same label that was there before, once."""
-    older = folder.with_name(f"{folder.name}.previous")
+    older = folder.with_name(folder.name + journal.PREVIOUS)
     if older.exists():
         shutil.rmtree(older)
     folder.rename(older)

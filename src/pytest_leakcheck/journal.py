@@ -151,6 +151,10 @@ def fresh_label(root: Path, wanted: str | None, now: datetime | None = None) -> 
     return label
 
 
+#: Ends the name of the folder in which the run before of the same label is kept.
+PREVIOUS = ".previous"
+
+
 def valid_label(label: str) -> bool:
     """Whether a label can be a folder's name on every platform."""
     return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}", label))

@@ -178,6 +178,13 @@ def test_a_label_used_again_keeps_the_run_before(suite: Path) -> None:
     }
 
 
+def test_a_label_of_runs_that_are_kept_is_refused(suite: Path) -> None:
+    """The next run of the label before would take its place."""
+    result = suites.pytest_in(suite, "--leakcheck", "--leakcheck-label=run.previous")
+    assert result.status == USAGE_ERROR
+    assert "choose a label that does not end in .previous" in result.out
+
+
 def test_an_empty_run_is_one_sentence(suite: Path) -> None:
     """Nothing collected: pytest's own exit status, and one sentence of ours."""
     result = suites.leakcheck_in(suite, "-q", "-k", "nothing")

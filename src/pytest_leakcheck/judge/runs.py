@@ -378,10 +378,11 @@ def _by_signature(mine: TestVerdict, witness: TestVerdict) -> TestVerdict:
 
 
 def _doubted(mine: TestVerdict, witness: TestVerdict) -> TestVerdict:
-    """A suspect that grew like a leaking test of another function."""
+    """A suspect that grew like a test of another function, which was accused."""
+    what = "leaks" if witness.verdict == "leak" else "leaves what a wider fixture holds"
     return msgspec.structs.replace(
         mine,
-        reason=f"{mine.reason}; {witness.nodeid}, which leaks, grew like it",
+        reason=f"{mine.reason}; {witness.nodeid}, which {what}, grew like it",
         resembles=witness.nodeid,
     )
 

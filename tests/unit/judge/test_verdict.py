@@ -918,6 +918,20 @@ def test_a_witness_of_another_function_accuses_nobody() -> None:
     assert caches.reason.endswith("it was not repeated; t.py::leaks, which leaks, grew like it")
 
 
+def test_a_witness_whose_wider_fixture_lets_go_is_not_said_to_leak() -> None:
+    """Of one who grew like it in another function."""
+    run = a_run(
+        swept("t.py::holds", 3),
+        swept("t.py::caches", 3),
+        repeats={"t.py::holds": [*leaking("t.py::holds"), *steady("release", survivors=[0, 0])]},
+        assigned=assigned("t.py::holds", "t.py::caches", witness="t.py::holds"),
+    )
+    found = verdicts(judge_run(run))
+    assert found["t.py::holds"].verdict == "held"
+    reason = found["t.py::caches"].reason
+    assert reason.endswith("t.py::holds, which leaves what a wider fixture holds, grew like it")
+
+
 def test_who_is_screened_and_never_grows_is_clean_and_a_suspect_settles() -> None:
     """Of the one something stayed once, of the other nothing ever."""
     names = ("t.py::screened", "t.py::suspect")
