@@ -32,6 +32,7 @@ from pytest_leakcheck.judge.suspects import (
     find_suspects,
     fixture_suspects,
     function_of,
+    quickest_of_each,
     screening_time,
     split_by_function,
 )
@@ -129,7 +130,7 @@ class Confirmation:
             more = self._witnesses((s for s in finer if s.signature in undecided), chosen)
             chosen |= {s.nodeid for s in more}
             # Whether a function's tests leak as those of others do, one of them says.
-            more += self._witnesses(finer, chosen, most=1)
+            more += quickest_of_each(finer, chosen)
             chosen |= {s.nodeid for s in more}
             self._assign(finer, chosen)
             verdicts = self._hear(more)
@@ -150,10 +151,8 @@ class Confirmation:
                 )
             )
 
-    def _witnesses(
-        self, suspects: Iterable[Suspect], heard: Container[str] = (), most: int | None = None
-    ) -> list[Suspect]:
-        chosen = choose_witnesses(suspects, most or self._settings.witnesses, heard)
+    def _witnesses(self, suspects: Iterable[Suspect], heard: Container[str] = ()) -> list[Suspect]:
+        chosen = choose_witnesses(suspects, self._settings.witnesses, heard)
         return [suspect for group in chosen.values() for suspect in group]
 
     def _hear(

@@ -35,6 +35,7 @@ class Suspect:
     weight: float
     """How much it grew; orders witnesses."""
     why: str
+    duration_s: float = 0.0
     patient: bool = False
     """It left something and imported nothing: a few calm repeats do not clear it, since it may leak
     on some runs only."""
@@ -197,6 +198,7 @@ def find_suspects(
                     signature=mark,
                     weight=_weight(test.growth),
                     why="; ".join(why),
+                    duration_s=test.duration_s,
                     patient=not test.module_count and _is_plain(test.growth, floor, limits),
                 )
             )
@@ -348,6 +350,15 @@ def choose_witnesses(
         new = [s for s in group if s.nodeid not in heard]
         chosen[key] = _spread_over_files(new, max(0, most - (len(group) - len(new))))
     return chosen
+
+
+def quickest_of_each(suspects: Iterable[Suspect], heard: Container[str]) -> list[Suspect]:
+    """One suspect of each signature of which nobody was ``heard``."""
+    return [
+        min(group, key=lambda s: (s.duration_s, s.nodeid))
+        for group in _by_signature(suspects).values()
+        if not any(s.nodeid in heard for s in group)
+    ]
 
 
 def _by_signature(suspects: Iterable[Suspect]) -> dict[str, list[Suspect]]:

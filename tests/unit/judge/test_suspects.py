@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from pytest_leakcheck.judge.suspects import (
     find_fixture_suspects,
     find_suspects,
     function_of,
+    quickest_of_each,
     signature,
     split_by_function,
     sweep_floor,
@@ -408,6 +410,13 @@ def test_witnesses_are_heard_beside_those_who_were() -> None:
     found = [s.nodeid for chosen in more.values() for s in chosen]
     assert found == ["a.py::x[4]", "a.py::x[3]", "b.py::y"]
     assert choose_witnesses(group, 3, {s.nodeid for s in group[:4]}) == {"s": []}
+
+
+def test_the_quickest_speaks_where_nobody_of_its_signature_was_heard() -> None:
+    """Of equally quick ones the first by name, whatever they weigh."""
+    group = [replace(suspect(f"a.py::x[{n}]", n), duration_s=1.0 + (n > 2)) for n in range(5)]
+    heard = [suspect("b.py::y", signature="t"), suspect("b.py::z", signature="t")]
+    assert [s.nodeid for s in quickest_of_each([*group, *heard], {"b.py::y"})] == ["a.py::x[0]"]
 
 
 @QUICK
