@@ -28,12 +28,12 @@ from pytest_leakcheck.report.text import (
     amount,
     count,
     growth_words,
-    is_fixture,
     plural,
     seconds,
     short_name,
     signal_name,
     size,
+    subjects,
     visible,
     when,
 )
@@ -65,12 +65,6 @@ def run_sentence(judged: JudgedRun) -> str:
     worst = found[0]
     causes = f"{plural(len(found), 'cause')} {_leak(len(found))} in {leaking}"
     return f"{causes}; the worst by {growth_words(worst.slopes, limit=3)} per run"
-
-
-def subjects(judged: JudgedRun) -> str:
-    """``2,111 tests``; ``2,113 tests and fixtures`` where fixtures were judged as well."""
-    many = "tests and fixtures" if any(is_fixture(t.nodeid) for t in judged.tests) else "tests"
-    return plural(len(judged.tests), "test", many)
 
 
 def _no_leak_sentence(everything: str, counts: Counter[VerdictName]) -> str:

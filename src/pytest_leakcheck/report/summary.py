@@ -10,10 +10,10 @@ from pytest_leakcheck.records import VERDICTS, CauseSummary, JudgedRun, TestVerd
 from pytest_leakcheck.report.sensitivity import sensitivity_sentences
 from pytest_leakcheck.report.text import (
     growth_words,
-    is_fixture,
     plural,
     shorten,
     size,
+    subjects,
     visible,
 )
 from pytest_leakcheck.report.trace import cause_sentence, known_sentence
@@ -76,15 +76,10 @@ def warnings(run: Run) -> list[str]:
 
 
 def counts_sentence(judged: JudgedRun) -> str:
-    """``2,111 tests measured: 3 leak, 2,000 clean, 108 settles.``; wider fixtures that were judged
-    in their own name are counted with them, and named."""
+    """``2,111 tests measured: 3 leak, 2,000 clean, 108 settles.``"""
     verdicts = Counter(test.verdict for test in judged.tests)
     told = [f"{verdicts[name]:,} {name}" for name in VERDICTS if verdicts[name]]
-    fixtures = sum(is_fixture(test.nodeid) for test in judged.tests)
-    what = plural(len(judged.tests) - fixtures, "test")
-    if fixtures:
-        what += f" and {plural(fixtures, 'wider fixture')}"
-    return f"{what} measured: {', '.join(told)}."
+    return f"{subjects(judged)} measured: {', '.join(told)}."
 
 
 def ledger_sentence(run: Run) -> str:

@@ -30,6 +30,7 @@ from pytest_leakcheck.report.text import (
     runs_sentence,
     shorten,
     signal_name,
+    subjects,
     visible,
     when,
 )
@@ -217,7 +218,7 @@ def print_run(run: Run, judged: JudgedRun, console: Console) -> None:
     _line(console, environment_line(judged.info))
     counts = verdict_counts(judged)
     told = [f"{count(counts[name])} {name}" for name in VERDICT_ORDER if counts[name]]
-    _line(console, f"{plural(len(judged.tests), 'test')}: {', '.join(told)}")
+    _line(console, f"{subjects(judged)}: {', '.join(told)}")
     for alert in alerts(run):
         _line(console, f"! {alert.title}. {alert.text}", "yellow")
     verdicts = cause_verdicts(judged)

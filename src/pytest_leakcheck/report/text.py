@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-from pytest_leakcheck.records import BYTE_SIGNALS, Growth, Slope, VerdictName
+from pytest_leakcheck.records import BYTE_SIGNALS, Growth, JudgedRun, Slope, VerdictName
 
 #: Signal → what one, and what several, of it are called.
 SIGNAL_WORDS: dict[str, tuple[str, str]] = {
@@ -236,6 +236,12 @@ def reproduce(nodeid: str) -> str:
 def is_fixture(nodeid: str) -> bool:
     """Whether a verdict is of a wider fixture that was judged in its own name."""
     return _FIXTURE.search(nodeid) is not None
+
+
+def subjects(judged: JudgedRun) -> str:
+    """``2,111 tests``; ``2,113 tests and fixtures`` where fixtures were judged as well."""
+    many = "tests and fixtures" if any(is_fixture(t.nodeid) for t in judged.tests) else "tests"
+    return plural(len(judged.tests), "test", many)
 
 
 def when(created: str) -> str:
