@@ -12,16 +12,26 @@ beside it: a quick answer that misses a cause would be none.
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import tempfile
 from pathlib import Path
 
-from overhead import SUBJECT, SWEEP, Suite, write_suite
-from timing import Cost, Part, Row, keep, machine, pytest_command, row_of, run_child, tell
+from overhead import SUBJECT, SWEEP, WHOLE, Suite, write_suite
+from timing import (
+    Cost,
+    Part,
+    Row,
+    keep,
+    machine,
+    pytest_command,
+    row_of,
+    run_child,
+    tell,
+    verdicts_of,
+)
 
 _BUDGET = "--leakcheck-confirm-budget=3600"
-_CONFIRMED = (*(word for word in SWEEP if "depth" not in word), _BUDGET)
+_CONFIRMED = (*WHOLE.words, _BUDGET)
 _WAYS = {
     "one process": (),
     "one process, repeating in two": ("--leakcheck-confirm-workers=2",),
@@ -84,7 +94,7 @@ def measure_suite(suite: Suite) -> list[Row]:
         added = whole.wall_s - sweep.wall_s
         rows += [
             row_of(suite.name, f"sweep, {name}", [sweep.wall_s], "s"),
-            row_of(suite.name, f"confirming, {name}", [added], "s more", note=_found(whole)),
+            row_of(suite.name, f"confirming, {name}", [added], "s more", note=verdicts_of(whole)),
         ]
     return rows
 
@@ -93,12 +103,6 @@ def _run(suite: Suite, words: tuple[str, ...]) -> Cost:
     cost = run_child(pytest_command(*words, *suite.words), suite.folder, suite.environment)
     shutil.rmtree(suite.folder / ".leakcheck", ignore_errors=True)
     return cost
-
-
-def _found(cost: Cost) -> str:
-    """pytest-leakcheck's own count of verdicts."""
-    found = re.search(r"[\d,]+ tests measured: (.*?\.)", cost.out)
-    return found[1] if found else f"does not run: status {cost.status}"
 
 
 def main(words: list[str] | None = None) -> Part:

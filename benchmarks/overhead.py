@@ -24,7 +24,19 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from timing import Cost, Part, Row, exponent, keep, machine, pytest_command, row_of, run_child, tell
+from timing import (
+    Cost,
+    Part,
+    Row,
+    exponent,
+    keep,
+    machine,
+    pytest_command,
+    row_of,
+    run_child,
+    tell,
+    verdicts_of,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECT = ROOT / "benchmarks" / "rag_project"
@@ -51,6 +63,7 @@ class Way:
 
 PLAIN = Way("plain pytest", tests=2500)
 OURS = Way("leakcheck, sweep", SWEEP, tests=2500)
+WHOLE = Way("leakcheck, suspects repeated", tuple(w for w in SWEEP if "depth" not in w))
 RIVALS = (
     Way("gc.collect() per test", chosen="gc", tests=120),
     Way("tracemalloc snapshot per test", chosen="tracemalloc", tests=14),
@@ -190,28 +203,30 @@ def compare_suite(
     suite: Suite, objects: int, rounds: int, rivals: tuple[Way, ...] = ()
 ) -> list[Row]:
     """Plain pytest against the sweep on one suite, in more rounds where these are short; against
-    rivals in the first round only, which take minutes, up to an hour where a suite's modules fill
-    the heap."""
+    the sweep with all that follows it, and against rivals, in the first round only: they take
+    minutes, rivals up to an hour where a suite's modules fill the heap."""
     subject = f"{suite.name}, {millions(objects)}"
     cpu: dict[str, list[float]] = defaultdict(list)
     wall: dict[str, list[float]] = defaultdict(list)
     refused: dict[str, str] = {}
     last: dict[str, str] = {}
-    rivals = tuple(way for way in rivals if not way.needs or find_spec(way.needs))
+    verdicts = ""
+    others = (WHOLE, *(way for way in rivals if not way.needs or find_spec(way.needs)))
     for number in range(_MORE_ROUNDS * rounds):
         if number >= rounds and next(iter(wall[PLAIN.name]), _SHORT_S) >= _SHORT_S:
             break
-        for way in (PLAIN, OURS, *(() if number else rivals)):
+        for way in (PLAIN, OURS, *(() if number else others)):
             cost = run_way(suite, way, objects)
             if cost.status in _TOOK_PLACE:
                 cpu[way.name].append(cost.cpu_s)
                 wall[way.name].append(cost.wall_s)
                 last[way.name] = _outcome(cost)
+                verdicts = verdicts_of(cost) if way is WHOLE else verdicts
             else:
                 refused[way.name] = _outcome(cost)
     plain = cpu[PLAIN.name]
     rows = [row_of(subject, PLAIN.name, plain, "CPU s")]
-    for way in (OURS, *rivals):
+    for way in (OURS, *others):
         name = way.name
         if name in refused or PLAIN.name in refused:
             told = f"does not run: {refused.get(name) or refused[PLAIN.name]}"
@@ -219,10 +234,14 @@ def compare_suite(
             continue
         same = last[PLAIN.name] == last[name]
         note = last[name] if same else f"differs: {last[PLAIN.name]} / {last[name]}"
+        note += f"; {verdicts}" if way is WHOLE else ""
         rows.append(row_of(subject, name, cpu[name], "CPU s", plain[: len(cpu[name])], note))
     if wall[PLAIN.name] and len(wall[OURS.name]) == len(wall[PLAIN.name]):
         rows.append(row_of(subject, PLAIN.name, wall[PLAIN.name], "wall s"))
-        rows.append(row_of(subject, OURS.name, wall[OURS.name], "wall s", wall[PLAIN.name]))
+        for name in (OURS.name, WHOLE.name):
+            plain = wall[PLAIN.name][: len(wall[name])]
+            if plain:
+                rows.append(row_of(subject, name, wall[name], "wall s", plain))
     return rows
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -110,6 +111,14 @@ def pytest_command(*words: str) -> list[str]:
 def paired_ratios(costs: Sequence[float], base: Sequence[float]) -> list[float]:
     """Each round's cost over the same round's base."""
     return [cost / plain for cost, plain in zip(costs, base, strict=True) if plain]
+
+
+def verdicts_of(cost: Cost) -> str:
+    """pytest-leakcheck's own count of verdicts."""
+    found = re.search(
+        r"^leakcheck: [\d,]+ tests?(?: and fixtures)? measured: (.*?\.)", cost.out, re.M
+    )
+    return found[1] if found else f"does not run: status {cost.status}"
 
 
 def row_of(

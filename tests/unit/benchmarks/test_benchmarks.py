@@ -66,6 +66,20 @@ def test_the_lowest_rounds_are_set_against_each_other(modules: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(
+    ("out", "told"),
+    [
+        ("..\nleakcheck: 2,111 tests measured: 3 leak, 5 clean. Run x.\n", "3 leak, 5 clean."),
+        ("\nleakcheck: 12 tests and fixtures measured: 12 clean. Run x.", "12 clean."),
+        ("ERROR: no such option", "does not run: status 4"),
+    ],
+)
+def test_verdicts_are_read_from_the_summary(modules: dict[str, Any], out: str, told: str) -> None:
+    """Where fixtures were judged as well, too."""
+    cost = modules["timing"].Cost(cpu_s=1.0, wall_s=1.0, peak_bytes=1, status=4, out=out)
+    assert modules["timing"].verdicts_of(cost) == told
+
+
+@pytest.mark.parametrize(
     ("stored", "fresh", "finding"),
     [
         ((1.0, 0.9, 1.1), (1.5, 1.4, 1.6), "regression"),
