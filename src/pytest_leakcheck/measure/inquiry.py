@@ -295,7 +295,8 @@ class Inquiry:
     def with_net(self, item: pytest.Item, name: str, found: Repeats, nextitem: Any) -> Repeats:
         """Growth by inexact signals alone gets a look at several runs together.
 
-        Of a test that takes a while, a few runs are looked at first: most often they clear it.
+        Of a test that takes a while, or whose objects are replaced, a few runs are looked at first:
+        most often they clear it.
         """
         settings = self._settings
         runs = window_runs(found.steady, settings) * settings.long_windows
@@ -304,7 +305,9 @@ class Inquiry:
         runs = max(least, min(settings.net_quick_repeats, runs))
         first = settings.thresholds.adding_runs
         duration = statistics.median(record.duration_s for record in found.steady)
-        stages = [first, runs] if first < runs and runs * duration > settings.net_s else [runs]
+        takes_a_while = runs * duration > settings.net_s
+        in_stages = first < runs and (takes_a_while or found.kept == 0)
+        stages = [first, runs] if in_stages else [runs]
         for stage in stages:
             net = self._runs.together(item, name, "net", stage, nextitem)
             found = replace(

@@ -276,7 +276,6 @@ class Runs:
         A cycle that was alive at one boundary and dropped later waits among the frozen objects:
         each run alone seems to grow by it, all together do not.
         """
-        self._boundary.collect_all()  # what the repeats before have left goes before the base
         base = self._base_of_many()
         for _ in range(runs):
             self.run_once(item, nextitem)
