@@ -83,6 +83,7 @@ class Confirmation:
         self._looked_into = folder / "looked-into.jsonl"
         self._order: Mapping[str, Sequence[TestRecord]] = {}
         self._broken = False
+        self._late: set[str] = set()
 
     def run(self) -> None:
         """Repeat the witnesses of every signature; where they disagree or leak, witnesses of each
@@ -102,6 +103,7 @@ class Confirmation:
         try:
             verdicts = self._repeat_suspects(suspects, witnesses, fixtures)
             self._screen(run.tests, suspects, verdicts)
+            self._tell_late()
         finally:
             self._looked_into.unlink(missing_ok=True)
             self._line.clear()
@@ -315,12 +317,8 @@ class Confirmation:
         if not left or share.over:
             return
         if self._time_is_over():
-            self._event(
-                "confirm-budget",
-                f"{plural(len(left), 'suspect')} could not be repeated within "
-                f"{self._settings.confirm_budget_s:g} s, and nothing confirms them: raise "
-                "--leakcheck-confirm-budget.",
-            )
+            if share.begin_s is None:  # else nobody waits for them
+                self._late.update(task.name for task in left)
             return
         failed = [end for end in share.ended.values() if end[0] not in _IN_ORDER]
         if failed or not share.done:
@@ -336,6 +334,16 @@ class Confirmation:
         # The processes ended by themselves without beginning some of them.
         for task in left:
             self._skip(task.name, "it was not collected again when it was to be repeated")
+
+    def _tell_late(self) -> None:
+        """Say, once, of how many suspects the budget was too short."""
+        if self._late:
+            self._event(
+                "confirm-budget",
+                f"{plural(len(self._late), 'suspect')} could not be repeated within "
+                f"{self._settings.confirm_budget_s:g} s, and nothing confirms them: raise "
+                "--leakcheck-confirm-budget.",
+            )
 
     def _skip(self, nodeid: str, reason: str) -> None:
         assert self._journal is not None

@@ -123,6 +123,22 @@ def test_a_budget_of_nothing_leaves_suspects_unconfirmed(suite: Path) -> None:
     assert result.status == 0
 
 
+def test_what_the_budget_was_too_short_for_is_told_once(tmp_path: Path) -> None:
+    """Of suspects: for tests that only time to spare would have repeated nobody waits."""
+    leaks = "".join(f"    def test_{n}(): KEPT.append(Thing())\n" for n in "abcdef")
+    quiet = "".join(f"    def test_quiet_{n}(): pass\n" for n in range(9))
+    first = "def test_first(): pass"
+    suites.write(
+        tmp_path, {"test_0.py": first, "test_a.py": LEAKY + leaks + quiet, "pytest.ini": INI}
+    )
+    result = suites.leakcheck_in(tmp_path, "--leakcheck-confirm-budget=0")
+    told = [event.sentence for event in result.run.events if event.slug == "confirm-budget"]
+    suspects = [t for t in result.judged.tests if t.verdict == "unconfirmed"]
+    assert len(suspects) >= 7
+    assert len(told) == 1
+    assert told[0].startswith(f"{len(suspects)} suspects could not be repeated within 0 s")
+
+
 def test_a_budget_that_ends_during_the_repeats_accuses_nobody(tmp_path: Path) -> None:
     """The repeats that there are have grown; what was still to come is not known."""
     suites.write(
