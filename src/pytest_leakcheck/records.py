@@ -325,6 +325,9 @@ class Cause(Part, frozen=True, gc=True):
     bounded: bool = False
     """What holds it has a limit (an ``lru_cache`` with a ``maxsize``, a ``deque`` with a
     ``maxlen``, the cache of ``re``): it grows until it is full, and no further."""
+    room: int | None = None
+    """So many more items what is bounded will take before it is full; ``None`` where that is not
+    known."""
     endless: bool = False
     """Known to grow on each time: nothing drops what holds it gathers (catalogue)."""
     limit: int = 0

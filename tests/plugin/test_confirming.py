@@ -519,6 +519,48 @@ def test_a_slow_test_that_fills_a_cache_with_a_limit_is_no_leak(tmp_path: Path) 
     assert "a cache that has a limit" in test.reason
 
 
+def test_a_cache_with_a_limit_hides_no_leak_beside_it(tmp_path: Path) -> None:
+    """Neither of compiled code nor of strings; and a cache whose items take C heap is none."""
+    text = """
+        import ctypes
+        import functools
+        import itertools
+
+        N = itertools.count()
+        KEPT = {}
+        malloc = ctypes.CDLL(None).malloc
+        malloc.argtypes, malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+
+        class Node:
+            def __init__(self):
+                self.payload = bytearray(4000)
+
+        @functools.lru_cache(50)
+        def parse(number):
+            return Node()
+
+        def test_fills():
+            parse(next(N))
+
+        def test_mallocs():
+            parse(next(N))
+            malloc(4000)
+
+        def test_keeps():
+            number = next(N)
+            parse(number)
+            KEPT[number] = str(number) * 1000
+    """
+    suites.write(tmp_path, {"test_cache.py": text})
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    found = {nodeid.partition("::")[2]: test for nodeid, test in result.verdicts().items()}
+    verdicts = {name: test.verdict for name, test in found.items()}
+    assert verdicts == {"test_fills": "settles", "test_mallocs": "leak", "test_keeps": "leak"}
+    holders = {cause.cause.fingerprint: cause.cause.holder for cause in result.judged.causes}
+    assert [holders[f] for f in found["test_keeps"].fingerprints] == ["test_cache.KEPT[*]"]
+    assert not any("parse" in holders[f] for f in found["test_mallocs"].fingerprints)
+
+
 def test_a_slow_test_is_repeated_less_once_its_cause_has_gone_on(tmp_path: Path) -> None:
     """The first of a cause is repeated in full, and so is one whose cause has not been seen."""
     text = """

@@ -64,8 +64,9 @@ _LENGTHS = (
 class Bound(NamedTuple):
     """What limits the number of items at a place."""
 
-    certain: bool = False
-    """The standard library sees to it."""
+    certain: int | None = None
+    """The standard library sees to it, and there is room for so many more; ``None`` where it does
+    not."""
     stated: int = 0
     """Or its owner says so: at most so many items; 0 where it does not."""
 
@@ -82,8 +83,11 @@ def bound_of(root: Live, hops: Sequence[Hop]) -> Bound:
     """
     container = hops[-1].node if hops else root
     holder = hops[-2].node if len(hops) > 1 else root
-    if _has_limit(container) or (_has_limit(holder) and _is_table_of(holder, container)):
-        return Bound(certain=True)
+    certain = _room(container)
+    if certain is None and _is_table_of(holder, container):
+        certain = _room(holder)
+    if certain is not None:
+        return Bound(certain=certain)
     length = _length(container)
     if length is None:
         return NONE
@@ -159,12 +163,16 @@ def is_keyed_weakly(chain: Sequence[Live]) -> bool:
     return type(owner) is weakref.WeakKeyDictionary
 
 
-def _has_limit(o: Live) -> bool:
-    """Whether an object is a cache or queue of the standard library with a limit. O(1)."""
+def _room(o: Live) -> int | None:
+    """How many more items a cache or queue of the standard library takes until it is full; ``None``
+    of one without a limit, and of anything else. O(1)."""
     cls = type(o)
     if cls is LRU:
-        return cls.cache_info(o).maxsize is not None
-    return issubclass(cls, collections.deque) and _MAXLEN(o) is not None
+        seen = cls.cache_info(o)
+        return None if seen.maxsize is None else max(0, seen.maxsize - seen.currsize)
+    if not issubclass(cls, collections.deque) or _MAXLEN(o) is None:
+        return None
+    return int(_MAXLEN(o) - collections.deque.__len__(o))
 
 
 def _is_table_of(holder: Live, container: Live) -> bool:

@@ -6,10 +6,11 @@ what grew on each repeat has to grow in each window, too. Pure.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from pytest_leakcheck.judge.repeats import LARGEST_BLOCK, RESOURCES
+from pytest_leakcheck.judge.repeats import LARGEST_BLOCK, RESOURCES, Repeats, floor_of
 from pytest_leakcheck.records import Cause, RepeatRecord
 from pytest_leakcheck.settings import Settings, Thresholds
 
@@ -62,6 +63,34 @@ def keeps_to_limit(cause: Cause, windows: Sequence[RepeatRecord], limits: Thresh
     """Whether a cause's owner states a limit, and the further runs do not refute it."""
     gained = sum(window.number for window in windows) * cause.per_run
     return cause.limit > 0 and gained <= limits.limit_slack * cause.limit
+
+
+def runs_until_full(causes: Sequence[Cause]) -> int | None:
+    """After how many runs all that has a limit is full; ``None`` where something has none, or one
+    that is not known."""
+    rooms = [(cause.room if cause.bounded else None, cause.per_run) for cause in causes]
+    known = [math.ceil(room / max(per_run, 1.0)) for room, per_run in rooms if room is not None]
+    return max(known) if known and len(known) == len(rooms) else None
+
+
+def fills_still(causes: Sequence[Cause], windows: Sequence[RepeatRecord]) -> bool:
+    """Whether caches with a limit may still have been filling in the last window of further runs,
+    so that what grew may be all theirs."""
+    full = runs_until_full(causes)
+    return full is None or sum(window.number for window in windows[:-1]) < full
+
+
+def may_hide_growth(repeats: Repeats, settings: Settings) -> bool:
+    """Whether more C heap grows than what full caches will drop again explains, and further runs
+    would see them full."""
+    full = runs_until_full(repeats.causes)
+    each = window_runs(repeats.steady, settings)
+    if full is None or full > each * (settings.long_windows - 1):
+        return False
+    heap = statistics.median(record.growth.heap_bytes or 0 for record in repeats.steady)
+    heap -= floor_of(repeats.null, "heap_bytes")
+    explained = sum(cause.python_bytes for cause in repeats.causes if cause.room)
+    return heap - explained > settings.thresholds.native_least_bytes
 
 
 def _gathers_few(cause: Cause, limits: Thresholds) -> bool:

@@ -13,7 +13,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pytest_leakcheck.judge.endurance import has_ended, keeps_to_limit
+from pytest_leakcheck.judge.endurance import fills_still, has_ended, keeps_to_limit
 from pytest_leakcheck.judge.lasting import (
     adds_up,
     allocated_on_each,
@@ -35,7 +35,7 @@ from pytest_leakcheck.judge.repeats import (
     noises,
 )
 from pytest_leakcheck.judge.statistics import spread
-from pytest_leakcheck.records import Growth, RepeatRecord, Slope, VerdictName
+from pytest_leakcheck.records import Cause, Growth, RepeatRecord, Slope, VerdictName
 from pytest_leakcheck.settings import Thresholds
 
 #: A cause held by these packages is the test runner's own retention.
@@ -119,10 +119,27 @@ def _end_of_growth(repeats: Repeats, signals: Sequence[str], words: str, limits:
     """In words, that growth on every repeat ended with many more runs; empty where it did not."""
     before = {name: at_least(repeats, name) for name in signals if name != "python_bytes"}
     floor = {name: net_floor(repeats, name) for name in (*before, "blocks")}
+    if not fills_still(repeats.causes, repeats.windows):
+        before = _beside_caches(before, repeats.causes, limits)
     if not has_ended(before, repeats.windows, floor, limits):
         return ""
     more = sum(window.number for window in repeats.windows)
     return f"{words}; that ended within {more} further runs"
+
+
+def _beside_caches(
+    before: dict[str, float], causes: Sequence[Cause], limits: Thresholds
+) -> dict[str, float]:
+    """What signals grew by on a repeat beyond what went into caches that have been full since; one
+    that was full before took nothing in."""
+    filling = [cause for cause in causes if cause.room]
+    objects = sum(cause.objects for cause in filling)
+    kept = {
+        "survivors": objects,
+        "blocks": objects,
+        "heap_bytes": limits.noise_heap_bytes + sum(cause.python_bytes for cause in filling),
+    }
+    return {name: max(0.0, amount - kept.get(name, 0)) for name, amount in before.items()}
 
 
 def _times(repeats: Repeats, signals: Sequence[str]) -> int:
@@ -147,6 +164,8 @@ def _excuse(repeats: Repeats, limits: Thresholds) -> str:
     if not causes:
         return ""
     if all(cause.bounded for cause in causes):
+        if not fills_still(causes, repeats.windows):
+            return ""  # whether the growth has ended, the windows tell
         fills = next((cause for cause in causes if cause.holder.endswith("[*]")), causes[0])
         return f"it fills a cache that has a limit: {fills.holder}"
     stated = [cause for cause in causes if keeps_to_limit(cause, repeats.windows, limits)]

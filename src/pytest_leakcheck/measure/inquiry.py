@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from pytest_leakcheck.judge.endurance import further_windows, long_time, window_runs
+from pytest_leakcheck.judge.endurance import (
+    further_windows,
+    long_time,
+    may_hide_growth,
+    runs_until_full,
+    window_runs,
+)
 from pytest_leakcheck.judge.known import fingerprints, goes_on, made_up_of
 from pytest_leakcheck.judge.lasting import few_blocks_add_up, maps_more, mostly_grows
 from pytest_leakcheck.judge.native import HELD_FROM_C
@@ -168,6 +174,9 @@ class Inquiry:
             found = self._with_containers(item, found, nextitem)
         if not wide and not self._goes_on(found.causes):
             found = replace(found, windows=self.endure(item, name, found, nextitem))
+            if self._verdict(found) == "leak" and runs_until_full(found.causes) is not None:
+                # Full caches do not grow: something else does.
+                found = self._with_containers(item, replace(found, causes=[]), nextitem)
         if self._is_cleared(found):
             self._write_causes(name, found.causes)
             return found
@@ -331,11 +340,12 @@ class Inquiry:
     ) -> list[RepeatRecord]:
         """Many more runs of a quick test that looks like a leak: does the growth go on?
 
-        A limit that is stated has to be kept, too.
+        A limit that is stated has to be kept, too; and a cache with a limit may hide what else
+        grows until it is full.
         """
         settings = self._settings
-        stated = any(cause.limit for cause in found.causes)
-        if not stated and self._verdict(found) not in ("leak", "unconfirmed"):
+        doubtful = any(cause.limit for cause in found.causes) or may_hide_growth(found, settings)
+        if not doubtful and self._verdict(found) not in ("leak", "unconfirmed"):
             return []
         runs = window_runs(found.steady, settings)
         if not runs:

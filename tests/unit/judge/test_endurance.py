@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from pytest_leakcheck.judge.endurance import further_windows, has_ended, window_runs
+from pytest_leakcheck.judge.endurance import (
+    further_windows,
+    has_ended,
+    may_hide_growth,
+    window_runs,
+)
 from pytest_leakcheck.judge.repeats import Repeats
 from pytest_leakcheck.judge.verdict import judge_repeats
 from pytest_leakcheck.records import Cause, Growth, Phase, RepeatRecord, VerdictName
@@ -221,3 +226,49 @@ def test_weak_references_are_no_proof(causes: list[Cause], verdict: VerdictName)
     """400 runs gain 400 of them, or 800."""
     found = Repeats(repeats(survivors=2, blocks=4), causes=causes, windows=windows(*[200] * 4))
     assert judge_repeats(found, LIMITS).verdict == verdict
+
+
+BESIDE_A_CACHE: dict[str, tuple[int | None, tuple[int, ...], VerdictName]] = {
+    "the heap goes on when the cache is full": (50, (400_000, 400_000, 400_000, 400_000), "leak"),
+    "the heap ends with the cache": (150, (400_000, 200_000, 0, 0), "settles"),
+    "the cache was still filling": (350, (400_000, 400_000, 400_000, 400_000), "settles"),
+    "the cache was full before": (0, (400_000, 400_000, 400_000, 400_000), "leak"),
+    "nobody knows how large the cache is": (None, (400_000, 400_000, 400_000, 400_000), "settles"),
+}
+
+
+@pytest.mark.parametrize(
+    ("room", "amounts", "verdict"), BESIDE_A_CACHE.values(), ids=BESIDE_A_CACHE
+)
+def test_a_cache_with_a_limit_explains_growth_until_it_is_full(
+    room: int | None, amounts: tuple[int, ...], verdict: VerdictName
+) -> None:
+    """What goes on in a window that began with a full cache is something else's."""
+    cache = gathering(kind="held", bounded=True, room=room, per_run=1.0)
+    seen = Repeats(
+        repeats(survivors=1, blocks=2, heap_bytes=4000),
+        causes=[cache],
+        windows=[record("long", 100, survivors=100, heap_bytes=amount) for amount in amounts],
+    )
+    assert judge_repeats(seen, LIMITS).verdict == verdict
+
+
+HIDING = {
+    "more C heap than the cache keeps": ({}, 4000, True),
+    "what the cache keeps": ({"python_bytes": 3900}, 4000, False),
+    "a cache that is too large to be filled": ({"room": 301}, 4000, False),
+    "a cache that takes many at once": ({"room": 600, "per_run": 2.0}, 4000, True),
+    "a cache that is full, and takes nothing in": ({"room": 0, "python_bytes": 3900}, 4000, True),
+    "no limit": ({"bounded": False}, 4000, False),
+    "no C heap": ({}, 0, False),
+}
+
+
+@pytest.mark.parametrize(("values", "heap", "hides"), HIDING.values(), ids=HIDING)
+def test_further_runs_are_worth_it_where_a_cache_may_hide_growth(
+    values: dict[str, Any], heap: int, hides: bool
+) -> None:
+    """In windows of a hundred runs, the last of which begins with a full cache."""
+    told = {"kind": "held", "bounded": True, "room": 300, "per_run": 1.0, **values}
+    seen = Repeats(repeats(survivors=1, blocks=2, heap_bytes=heap), causes=[gathering(**told)])
+    assert may_hide_growth(seen, Settings()) is hides
