@@ -61,6 +61,13 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Growth adds up when several runs together show at least this share of what single runs do."""
     long_share: float = 0.5
     """Growth goes on when each window of many runs shows at least this share of it."""
+    even_windows: int = 3
+    """Growth by less goes on, too, where the last of more than so many windows …"""
+    even_runs: int = 120
+    """… of at least so many runs in all …"""
+    even_spread: float = 0.1
+    """… differ by no more than this share of the largest where each is less than the one before,
+    and else by no more than ``steady_spread``."""
     few_items: float = 64.0
     """A container that gains no more than this per run may be a cache that fills slowly."""
     limit_slack: float = 2.0

@@ -520,7 +520,8 @@ def test_a_slow_test_that_fills_a_cache_with_a_limit_is_no_leak(tmp_path: Path) 
 
 
 def test_a_cache_with_a_limit_hides_no_leak_beside_it(tmp_path: Path) -> None:
-    """Neither of compiled code nor of strings; and a cache whose items take C heap is none."""
+    """Neither of compiled code nor of strings or objects; and a cache whose items take C heap is
+    none."""
     text = """
         import ctypes
         import functools
@@ -550,15 +551,36 @@ def test_a_cache_with_a_limit_hides_no_leak_beside_it(tmp_path: Path) -> None:
             number = next(N)
             parse(number)
             KEPT[number] = str(number) * 1000
+
+        THINGS = []
+
+        @functools.lru_cache(128)
+        def many(number):
+            return [Node() for _ in range(9)]
+
+        def test_keeps_less_than_the_cache():
+            many(next(N))
+            THINGS.append(Node())
     """
     suites.write(tmp_path, {"test_cache.py": text})
     result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
     found = {nodeid.partition("::")[2]: test for nodeid, test in result.verdicts().items()}
     verdicts = {name: test.verdict for name, test in found.items()}
-    assert verdicts == {"test_fills": "settles", "test_mallocs": "leak", "test_keeps": "leak"}
+    assert verdicts == {
+        "test_fills": "settles",
+        "test_mallocs": "leak",
+        "test_keeps": "leak",
+        "test_keeps_less_than_the_cache": "leak",
+    }
     holders = {cause.cause.fingerprint: cause.cause.holder for cause in result.judged.causes}
-    assert [holders[f] for f in found["test_keeps"].fingerprints] == ["test_cache.KEPT[*]"]
-    assert not any("parse" in holders[f] for f in found["test_mallocs"].fingerprints)
+    told = {
+        name: [holders[print_] for print_ in test.fingerprints]
+        for name, test in found.items()
+        if test.verdict == "leak"
+    }
+    assert told["test_keeps"] == ["test_cache.KEPT[*]"]
+    assert told["test_keeps_less_than_the_cache"] == ["test_cache.THINGS[*]"]
+    assert not any("parse" in holder for holder in told["test_mallocs"])
 
 
 def test_a_slow_test_is_repeated_less_once_its_cause_has_gone_on(tmp_path: Path) -> None:

@@ -396,3 +396,25 @@ def test_a_run_that_stops_early_begins_no_further_test(tmp_path: Path) -> None:
     begun = [start.nodeid for starts in run.starts.values() for start in starts]
     assert begun == ["test_stops.py::test_passes", "test_stops.py::test_fails"]
     assert not run.cut_off
+
+
+def test_two_tests_of_one_node_id_are_not_judged(tmp_path: Path) -> None:
+    """pytest names tests outside the root folder without their file: nobody knows which leaks."""
+    suites.write(
+        tmp_path,
+        {
+            "pk/__init__.py": "",
+            "pk/test_a.py": "KEPT = []\ndef test_it(): KEPT.append([])",
+            "pk/test_b.py": "def test_it(): pass\ndef test_other(): pass",
+            "root/pytest.ini": "[pytest]\n",
+        },
+    )
+    words = ("--rootdir=.", "-c", "pytest.ini", "--pyargs", "pk.test_b", "pk.test_a")
+    environment = {"PYTHONPATH": str(tmp_path)}
+    result = suites.leakcheck_in(tmp_path / "root", *words, env=environment)
+    found = {nodeid.rpartition("::")[2]: test for nodeid, test in result.verdicts().items()}
+    if len(result.verdicts()) == 3:
+        pytest.skip("this pytest tells them apart")
+    assert found["test_it"].verdict == "not judged"
+    assert "run pytest from a folder above both" in found["test_it"].reason
+    assert found["test_other"].verdict in ("clean", "settles")

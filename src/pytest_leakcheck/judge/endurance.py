@@ -6,6 +6,7 @@ what grew on each repeat has to grow in each window, too. Pure.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -68,16 +69,28 @@ def keeps_to_limit(cause: Cause, windows: Sequence[RepeatRecord], limits: Thresh
 def runs_until_full(causes: Sequence[Cause]) -> int | None:
     """After how many runs all that has a limit is full; ``None`` where something has none, or one
     that is not known."""
-    rooms = [(cause.room if cause.bounded else None, cause.per_run) for cause in causes]
-    known = [math.ceil(room / max(per_run, 1.0)) for room, per_run in rooms if room is not None]
-    return max(known) if known and len(known) == len(rooms) else None
+    runs = [_until_full(cause) for cause in causes]
+    known = [number for number in runs if number is not None]
+    return max(known) if known and len(known) == len(runs) else None
 
 
 def fills_still(causes: Sequence[Cause], windows: Sequence[RepeatRecord]) -> bool:
-    """Whether caches with a limit may still have been filling in the last window of further runs,
-    so that what grew may be all theirs."""
-    full = runs_until_full(causes)
-    return full is None or sum(window.number for window in windows[:-1]) < full
+    """Whether what grew may be all that of caches with a limit: they may still have been filling in
+    the last window of further runs."""
+    return len(full_caches(causes, windows)) < len(causes)
+
+
+def full_caches(causes: Sequence[Cause], windows: Sequence[RepeatRecord]) -> list[Cause]:
+    """Those with a limit that have been full since before the last window of further runs."""
+    before_last = sum(window.number for window in windows[:-1])
+    until = ((cause, _until_full(cause)) for cause in causes)
+    return [cause for cause, runs in until if windows and runs is not None and runs <= before_last]
+
+
+def _until_full(cause: Cause) -> int | None:
+    if not cause.bounded or cause.room is None:
+        return None
+    return math.ceil(cause.room / max(cause.per_run, 1.0))
 
 
 def may_hide_growth(repeats: Repeats, settings: Settings) -> bool:
@@ -117,7 +130,8 @@ def has_ended(
     floor: Mapping[str, float],
     limits: Thresholds,
 ) -> bool:
-    """Whether none of the signals that grew on each repeat grows in every window, too.
+    """Whether none of the signals that grew on each repeat grows in every window, too: about as
+    much as on the repeats, or less, but evenly at last, when what had a limit is full.
 
     Args:
         before: each of these signals with what it grew by on a repeat, beyond the floor.
@@ -127,11 +141,28 @@ def has_ended(
         return False
     # What others held goes with their threads, and makes room where nothing was replaced.
     calm = [window for window in windows if not _saw_others_end(window)] or windows
-    return not any(
-        amount > 0
-        and all(_per_run(window, floor, name) >= limits.long_share * amount for window in calm)
-        for name, amount in before.items()
-    )
+    for name, amount in before.items():
+        rates = [_per_run(window, floor, name) for window in calm]
+        as_before = all(rate >= limits.long_share * amount for rate in rates)
+        if amount > 0 and (as_before or _ends_evenly(name, rates, calm, limits)):
+            return False
+    return True
+
+
+def _ends_evenly(
+    name: str, rates: Sequence[float], windows: Sequence[RepeatRecord], limits: Thresholds
+) -> bool:
+    """Whether the last windows, of many runs, each show the same growth, of more than noise."""
+    last = rates[-limits.even_windows :]
+    runs = sum(window.number for window in windows[-limits.even_windows :])
+    if len(rates) <= limits.even_windows or runs < limits.even_runs:
+        return False
+    least = {"blocks": limits.noise_blocks, "heap_bytes": limits.noise_heap_bytes}
+    enough = least.get(name, 1 - limits.even_spread)
+    # What gets less from window to window may be about to end.
+    falling = all(before > after for before, after in itertools.pairwise(last))
+    spread = limits.even_spread if falling else limits.steady_spread
+    return min(last) > enough and max(last) - min(last) <= spread * max(last)
 
 
 def _saw_others_end(window: RepeatRecord) -> bool:

@@ -189,7 +189,7 @@ def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
             outcome="passed",
             slopes=judgement.slopes,
             basis="repeated",
-            fingerprints=[cause.fingerprint for cause in _ordered(repeats.causes)],
+            fingerprints=[cause.fingerprint for cause in _guilty(repeats.causes)],
             late=median_late(repeats.steady),
             repeats=[record.growth for record in repeats.steady],
         )
@@ -392,6 +392,12 @@ def _third_person(witness: TestVerdict) -> str:
 
 
 # --- causes --------------------------------------------------------------------------------------
+
+
+def _guilty(causes: Sequence[Cause]) -> list[Cause]:
+    """Causes of one test, in order; of what leaks, what has a limit is none where there are
+    others."""
+    return _ordered([cause for cause in causes if not cause.bounded] or causes)
 
 
 def _ordered(causes: Sequence[Cause]) -> list[Cause]:

@@ -21,6 +21,7 @@ DISTURBED = {
     "forked": "it forks, and a child inherits what the parent measures",
     "gc-frozen": "it calls gc.freeze() itself, which hides what it leaves behind",
     "gc-unfrozen": "it calls gc.unfreeze() itself, after which old and new cannot be told apart",
+    "same-id": "another file's test has the same node id: run pytest from a folder above both",
     "interrupted": "it was interrupted before its end",
 }
 

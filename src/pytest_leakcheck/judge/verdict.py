@@ -13,7 +13,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pytest_leakcheck.judge.endurance import fills_still, has_ended, keeps_to_limit
+from pytest_leakcheck.judge.endurance import (
+    fills_still,
+    full_caches,
+    has_ended,
+    keeps_to_limit,
+)
 from pytest_leakcheck.judge.lasting import (
     adds_up,
     allocated_on_each,
@@ -119,8 +124,8 @@ def _end_of_growth(repeats: Repeats, signals: Sequence[str], words: str, limits:
     """In words, that growth on every repeat ended with many more runs; empty where it did not."""
     before = {name: at_least(repeats, name) for name in signals if name != "python_bytes"}
     floor = {name: net_floor(repeats, name) for name in (*before, "blocks")}
-    if not fills_still(repeats.causes, repeats.windows):
-        before = _beside_caches(before, repeats.causes, limits)
+    full = full_caches(repeats.causes, repeats.windows)
+    before = _beside_caches(before, full, limits) if full else before
     if not has_ended(before, repeats.windows, floor, limits):
         return ""
     more = sum(window.number for window in repeats.windows)

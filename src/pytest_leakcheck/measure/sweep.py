@@ -42,6 +42,7 @@ class Sweep:
         self._accounts = Accounts(self.journal, self.probes, self.boundary)
         self._outcome: Outcome = "passed"
         self._open = False
+        self._ambiguous: set[str] = set()
         self._full: FullTrace | None = None
         if settings.depth == "full":
             from pytest_leakcheck.measure.allocations import FullTrace
@@ -54,6 +55,15 @@ class Sweep:
     def pytest_collection(self) -> None:
         """Spare automatic collections the heap that there is before the tests are imported."""
         self._guarded(self.boundary.hide)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Learn which node ids stand for several tests: files outside the root folder have none in
+        their tests' ids. O(tests)."""
+        first: dict[str, Path] = {}
+        for item in session.items:
+            if first.setdefault(item.nodeid, item.path) != item.path:
+                self._ambiguous.add(item.nodeid)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
@@ -117,6 +127,8 @@ class Sweep:
     def _close(self, item: pytest.Item, nextitem: pytest.Item | None, duration_s: float) -> None:
         if self._outcome in ("failed", "xfailed", "error"):
             _drop_last_exception()
+        if item.nodeid in self._ambiguous:
+            self._accounts.note("same-id")
         traced = self._traced() if self._full is not None else None
         begins = ""
         if nextitem is not None and not (item.session.shouldstop or item.session.shouldfail):

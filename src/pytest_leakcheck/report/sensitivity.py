@@ -44,7 +44,7 @@ def sensitivity_sentences(run: Run, judged: JudgedRun) -> list[str]:
     if repeated < len(measured):
         floor = sweep_floor(run.tests, settings_of(run).thresholds, run.spans)
         sentences.append(
-            f"A test that ran once shows C heap from {size(floor.heap_limit)} on, more than "
+            f"A test that ran once shows more than {size(floor.heap_limit)} of C heap or "
             f"{floor.blocks_limit:.0f} Python blocks beyond the median test's, and every object, "
             "descriptor, thread and child that it leaves."
         )

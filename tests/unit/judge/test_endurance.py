@@ -41,11 +41,17 @@ def windows(*amounts: int, signal: str = "survivors") -> list[RepeatRecord]:
 GOING_ON = {
     "a leak of 43 objects a run": (4300, 4300, 4300, 4300),
     "a leak that is a little uneven": (4300, 4000, 3300, 4500),
+    "a leak of one object beside a cache that is full after 80 runs": (3500, 100, 100, 100),
+    "a leak of five objects beside one that is full after 160 runs": (4300, 2500, 500, 560, 480),
 }
 ENDED = {
     "a cache that is full after 293 runs": (4300, 4300, 3569, 0),
     "a cache that is emptied now and then": (1720, -860, 1720, -860),
     "objects that each run replaces": (43, 43, 43, 43),
+    "keys that come by chance, ever fewer of them new": (2100, 900, 400, 180),
+    "what comes unevenly at last": (4300, 100, 300, 150),
+    "what gets less at last": (4300, 500, 440, 390),
+    "a cache that is full in the last window": (4300, 500, 500, 0),
 }
 
 
