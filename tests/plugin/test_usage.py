@@ -178,6 +178,15 @@ def test_a_label_used_again_keeps_the_run_before(suite: Path) -> None:
     }
 
 
+def test_the_command_that_shows_more_works_where_pytest_was_started(suite: Path) -> None:
+    """Below the root folder, it names the folder of the runs."""
+    leaks = "KEPT = []\ndef test_leaks(): KEPT.append([])"
+    suites.write(suite, {"pytest.ini": "[pytest]\n", "deep/er/test_leaks.py": leaks})
+    for folder, root in ((suite, ""), (suite / "deep" / "er", " --root ../../.leakcheck")):
+        result = suites.leakcheck_in(folder, "--leakcheck-depth=sweep")
+        assert f"See more: leakcheck report run{root}\n" in result.out
+
+
 def test_a_label_of_runs_that_are_kept_is_refused(suite: Path) -> None:
     """The next run of the label before would take its place."""
     result = suites.pytest_in(suite, "--leakcheck", "--leakcheck-label=run.previous")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_leakcheck.judge.runs import cause_verdicts
@@ -53,7 +57,18 @@ def write_summary(reporter: pytest.TerminalReporter, run: Run, judged: JudgedRun
         reporter.write_line(told)
     for sentence in sensitivity_sentences(run, judged):
         reporter.write_line(sentence)
-    reporter.write_line(f"See more: leakcheck report {run.folder.name}")
+    reporter.write_line(f"See more: {_command(run.folder)}")
+
+
+def _command(folder: Path) -> str:
+    """What shows a run, where pytest was started: its page, or less where no page can be made."""
+    word = "report" if find_spec("pandas") and find_spec("jinja2") else "show"
+    command = f"leakcheck {word} {folder.name}"
+    try:
+        root = os.path.relpath(folder.parent)
+    except (OSError, ValueError):  # where pytest was started is gone; another drive
+        root = str(folder.parent)
+    return command if root == ".leakcheck" else f"{command} --root {shlex.quote(root)}"
 
 
 def warnings(run: Run) -> list[str]:
