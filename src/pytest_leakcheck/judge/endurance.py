@@ -149,20 +149,34 @@ def has_ended(
     return True
 
 
+def grows_evenly(
+    name: str, windows: Sequence[RepeatRecord], floor: float, limits: Thresholds
+) -> bool:
+    """Whether a signal, less what an empty test leaves per run, grew alike in all further runs."""
+    rates = [_per_run(window, {name: floor}, name) for window in windows]
+    return len(rates) > limits.even_windows and _are_even(name, rates, windows, limits)
+
+
 def _ends_evenly(
     name: str, rates: Sequence[float], windows: Sequence[RepeatRecord], limits: Thresholds
 ) -> bool:
-    """Whether the last windows, of many runs, each show the same growth, of more than noise."""
-    last = rates[-limits.even_windows :]
-    runs = sum(window.number for window in windows[-limits.even_windows :])
-    if len(rates) <= limits.even_windows or runs < limits.even_runs:
-        return False
+    """Whether growth was even in the last of some windows."""
+    last = slice(-limits.even_windows, None)
+    many = len(rates) > limits.even_windows
+    return many and _are_even(name, rates[last], windows[last], limits)
+
+
+def _are_even(
+    name: str, rates: Sequence[float], windows: Sequence[RepeatRecord], limits: Thresholds
+) -> bool:
+    """Whether windows, of many runs in all, each show the same growth, of more than noise."""
     least = {"blocks": limits.noise_blocks, "heap_bytes": limits.noise_heap_bytes}
     enough = least.get(name, 1 - limits.even_spread)
     # What gets less from window to window may be about to end.
-    falling = all(before > after for before, after in itertools.pairwise(last))
+    falling = all(before > after for before, after in itertools.pairwise(rates))
     spread = limits.even_spread if falling else limits.steady_spread
-    return min(last) > enough and max(last) - min(last) <= spread * max(last)
+    many = sum(window.number for window in windows) >= limits.even_runs
+    return many and min(rates) > enough and max(rates) - min(rates) <= spread * max(rates)
 
 
 def _saw_others_end(window: RepeatRecord) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pytest_leakcheck.judge.endurance import (
     fills_still,
     full_caches,
+    grows_evenly,
     has_ended,
     keeps_to_limit,
 )
@@ -280,6 +281,8 @@ def _replaced(repeats: Repeats, always: Sequence[str]) -> bool:
 
 def _heap_supported(repeats: Repeats, limits: Thresholds) -> bool:
     """Whether C heap that grows alone is believed: it is steady, or RSS follows it."""
+    if grows_evenly("heap_bytes", repeats.windows, net_floor(repeats, "heap_bytes"), limits):
+        return True
     heap = [
         (r.growth.heap_bytes or 0) - floor_of(repeats.null, "heap_bytes") for r in repeats.steady
     ]

@@ -79,6 +79,16 @@ def test_growth_by_one_inexact_signal_that_ends_settles() -> None:
     assert judge_repeats(ended, LIMITS).verdict == "settles"
 
 
+def test_growth_of_the_heap_alone_is_a_leak_where_it_goes_on_evenly() -> None:
+    """Over hundreds of runs, however uneven single ones are."""
+    heap = [record("steady", number, heap_bytes=400 + 900 * (number % 2)) for number in range(6)]
+    even = [record("long", 100, heap_bytes=amount) for amount in (85_000, 91_000, 84_000, 88_000)]
+    uneven = [record("long", 100, heap_bytes=amount) for amount in (85_000, 91_000, 44_000, 88_000)]
+    assert judge_repeats(Repeats(heap, windows=even), LIMITS).verdict == "leak"
+    assert judge_repeats(Repeats(heap, windows=uneven), LIMITS).verdict == "unconfirmed"
+    assert judge_repeats(Repeats(heap, windows=even[:3]), LIMITS).verdict == "unconfirmed"
+
+
 FULL = {
     "the next run's objects take the place of others": {"blocks": -98, "heap_bytes": -3000},
     "pytest's own blocks aside": {"blocks": 800, "heap_bytes": 0},
