@@ -200,18 +200,18 @@ def run_way(suite: Suite, way: Way, objects: int) -> Cost:
 
 
 def compare_suite(
-    suite: Suite, objects: int, rounds: int, rivals: tuple[Way, ...] = ()
+    suite: Suite, objects: int, rounds: int, others: tuple[Way, ...] = ()
 ) -> list[Row]:
     """Plain pytest against the sweep on one suite, in more rounds where these are short; against
-    the sweep with all that follows it, and against rivals, in the first round only: they take
-    minutes, rivals up to an hour where a suite's modules fill the heap."""
+    others in the first round only, which take minutes, rivals up to an hour where a suite's modules
+    fill the heap."""
     subject = f"{suite.name}, {millions(objects)}"
     cpu: dict[str, list[float]] = defaultdict(list)
     wall: dict[str, list[float]] = defaultdict(list)
     refused: dict[str, str] = {}
     last: dict[str, str] = {}
     verdicts = ""
-    others = (WHOLE, *(way for way in rivals if not way.needs or find_spec(way.needs)))
+    others = tuple(way for way in others if not way.needs or find_spec(way.needs))
     for number in range(_MORE_ROUNDS * rounds):
         if number >= rounds and next(iter(wall[PLAIN.name]), _SHORT_S) >= _SHORT_S:
             break
@@ -351,7 +351,8 @@ def measure(*, quick: bool, rounds: int, heaps: list[int], subject: bool) -> Par
             tell(rows)
             part.rows += rows
             for suite in suites:
-                beside = RIVALS if suite.beside_rivals and objects == heaps[0] else ()
+                others = (WHOLE, *(RIVALS if suite.beside_rivals else ()))
+                beside = others if objects == heaps[0] else ()
                 rows = compare_suite(suite, objects, rounds, beside)
                 tell(rows)
                 part.rows += rows
