@@ -13,7 +13,7 @@ import sys
 import threading
 import types
 import weakref
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from gc import get_referents as _get_referents
 from typing import Any, TypeAlias
 
@@ -89,6 +89,20 @@ def is_weak(o: Live) -> bool:
 def is_dead_reference(o: Live) -> bool:
     """Whether an object is a weak reference to something that is gone. O(1)."""
     return is_weak(o) and _referent(o) is None
+
+
+def has_weak_keys(o: Live) -> bool:
+    """Whether an object is the table of a ``WeakKeyDictionary``, by its first key. O(1)."""
+    return type(o) is dict and bool(o) and is_weak(next(iter(o)))
+
+
+def goes_with_key(value: Live, table: Live, keys: Collection[int]) -> bool:
+    """Whether a value of such a table has a key among objects with these ids: it goes when they
+    do, and the table does not hold it. O(entries)."""
+    return any(
+        held is value and is_weak(key) and id(_referent(key)) in keys
+        for key, held in dict.items(table)
+    )
 
 
 def type_name(o: Live) -> str:

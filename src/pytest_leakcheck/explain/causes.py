@@ -83,10 +83,10 @@ class _Explanation:
         self.versions: Mapping[str, str] = {}
         self.known: Sequence[catalogue.Known] | None = None
         self.clock, self.deadline = clock, deadline
-        self.graph = LiveGraph()
+        born = set(map(id, survivors))
+        self.graph = LiveGraph(born)
         self.subgraph: Subgraph = self.graph.subgraph(survivors)
         self.heads = heads_of(self.subgraph)
-        born = set(map(id, survivors))
         self.ignore = {id(survivors), *ignore, *born}
         self.stacks = Stacks(born)
 

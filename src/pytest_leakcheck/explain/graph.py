@@ -8,6 +8,7 @@ which a hard case is five lines.
 from __future__ import annotations
 
 import types
+from collections.abc import Collection
 from gc import get_objects as _get_objects
 from gc import get_referrers as _get_referrers
 from gc import is_tracked as _is_tracked
@@ -20,6 +21,8 @@ from .anatomy import (
     Sizes,
     all_referents,
     class_name,
+    goes_with_key,
+    has_weak_keys,
     is_extension_type,
     package_of,
     referents,
@@ -165,7 +168,9 @@ class LiveGraph:
     ``gc.unfreeze()`` first).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, born: Collection[int] = ()) -> None:
+        """Args: born: ids of the objects whose holders are looked for."""
+        self._born = born
         self.sizes = Sizes()
         self._extension: dict[int, bool] = {}
         self._modules = roots.module_names()
@@ -232,6 +237,8 @@ class LiveGraph:
             if type(holder) is tuple and holder and holder[-1] is last:
                 continue
             hits = [wanted[id(r)] for r in referents(holder) if id(r) in wanted]
+            if hits and self._born and has_weak_keys(holder):
+                hits = [hit for hit in hits if not goes_with_key(nodes[hit], holder, self._born)]
             if hits:
                 found.append((holder, sorted(set(hits))))
         return found + self._hidden_owners(nodes)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -139,6 +141,24 @@ def test_a_bound_method_held_from_c_hangs_on_compiled_code() -> None:
     assert path_lines(cause.steps)[1].endswith(
         f"bound method {__name__}.Payload.method, stuck: {BORN}"
     )
+
+
+def test_a_value_of_weak_keys_that_goes_with_its_key_is_not_held_by_their_table() -> None:
+    """concurrent.futures maps each worker thread to its queue: who keeps the thread keeps both."""
+    made: list[weakref.ref[ThreadPoolExecutor]] = []
+
+    def keep() -> None:
+        executor = ThreadPoolExecutor(1)
+        made.append(weakref.ref(executor))
+        atexit.register(executor.shutdown)
+        executor.submit(int).result()
+        executor.shutdown()
+
+    holders = [cause.holder for cause in causes_of(keep)]
+    for executor in filter(None, (kept() for kept in made)):
+        atexit.unregister(executor.shutdown)
+    assert any(holder.endswith("ThreadPoolExecutor.shutdown held from C)") for holder in holders)
+    assert not any("_threads_queues" in holder for holder in holders)
 
 
 def test_what_a_container_gains_is_stuck() -> None:
