@@ -69,7 +69,7 @@ def test_the_lowest_rounds_are_set_against_each_other(modules: dict[str, Any]) -
     ("out", "told"),
     [
         ("..\nleakcheck: 2,111 tests measured: 3 leak, 5 clean. Run x.\n", "3 leak, 5 clean."),
-        ("\nleakcheck: 12 tests and fixtures measured: 12 clean. Run x.", "12 clean."),
+        ("====\n12 tests and fixtures measured: 1 leak, 11 clean.\nSee", "1 leak, 11 clean."),
         ("ERROR: no such option", "does not run: status 4"),
     ],
 )
