@@ -115,9 +115,8 @@ def paired_ratios(costs: Sequence[float], base: Sequence[float]) -> list[float]:
 
 def verdicts_of(cost: Cost) -> str:
     """pytest-leakcheck's own count of verdicts."""
-    found = re.search(
-        r"^leakcheck: [\d,]+ tests?(?: and fixtures)? measured: (.*?\.)", cost.out, re.M
-    )
+    pattern = r"^(?:leakcheck: )?[\d,]+ tests.* measured: (.*?\.)"
+    found = re.search(pattern, cost.out, re.MULTILINE)
     return found[1] if found else f"does not run: status {cost.status}"
 
 

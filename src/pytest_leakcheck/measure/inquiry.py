@@ -315,7 +315,9 @@ class Inquiry:
         first = settings.thresholds.adding_runs
         duration = statistics.median(record.duration_s for record in found.steady)
         takes_a_while = runs * duration > settings.net_s
-        in_stages = first < runs and (takes_a_while or found.kept == 0)
+        null = self._floor.null
+        replaces = found.kept == 0 and grows_always(found.steady, null, "survivors", 0.0)
+        in_stages = first < runs and (takes_a_while or replaces)
         stages = [first, runs] if in_stages else [runs]
         for stage in stages:
             net = self._runs.together(item, name, "net", stage, nextitem)
