@@ -101,7 +101,7 @@ def goes_with_key(value: Live, table: Live, keys: Collection[int]) -> bool:
     do, and the table does not hold it. O(entries)."""
     return any(
         held is value and is_weak(key) and id(_referent(key)) in keys
-        for key, held in dict.items(table)
+        for key, held in list(dict.items(table))  # other threads may change it
     )
 
 
