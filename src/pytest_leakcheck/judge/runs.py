@@ -395,9 +395,9 @@ def _third_person(witness: TestVerdict) -> str:
 
 
 def _guilty(causes: Sequence[Cause]) -> list[Cause]:
-    """Causes of one test, in order; of what leaks, what has a limit is none where there are
-    others."""
-    return _ordered([cause for cause in causes if not cause.bounded] or causes)
+    """Causes of one test, in order; a cache that takes in so many more and no others is none where
+    there are others."""
+    return _ordered([cause for cause in causes if cause.room is None] or causes)
 
 
 def _ordered(causes: Sequence[Cause]) -> list[Cause]:

@@ -904,6 +904,23 @@ def test_a_file_that_stays_open_is_vouched_for_by_a_witness_that_opens_it(
     assert verdicts(judge_run(run))["t.py::t[b]"].verdict == verdict
 
 
+def test_a_cache_with_room_is_no_cause_beside_others() -> None:
+    """What only a running call's variable holds is one: that it has one value says nothing of who
+    began the call."""
+    held = {"a": {"room": 7, "bounded": True}, "b": {"bounded": True}, "c": {}}
+    causes = [
+        CauseRecord(
+            nodeid="t.py::t",
+            cause=msgspec.structs.replace(cause(f"{name}[*]"), fingerprint=name, **told),
+        )
+        for name, told in held.items()
+    ]
+    run = a_run(
+        swept("t.py::t", 3), repeats={"t.py::t": leaking("t.py::t")}, causes={"t.py::t": causes}
+    )
+    assert sorted(verdicts(judge_run(run))["t.py::t"].fingerprints) == ["b", "c"]
+
+
 def test_a_witness_of_another_function_accuses_nobody() -> None:
     """What one keeps anew on each run the other may have kept once."""
     run = a_run(
