@@ -64,9 +64,8 @@ _LENGTHS = (
 class Bound(NamedTuple):
     """What limits the number of items at a place."""
 
-    certain: int | None = None
-    """The standard library sees to it, and there is room for so many more; ``None`` where it does
-    not."""
+    room: int | None = None
+    """The standard library limits it, and so many more find room; ``None`` where it does not."""
     stated: int = 0
     """Or its owner says so: at most so many items; 0 where it does not."""
 
@@ -83,11 +82,11 @@ def bound_of(root: Live, hops: Sequence[Hop]) -> Bound:
     """
     container = hops[-1].node if hops else root
     holder = hops[-2].node if len(hops) > 1 else root
-    certain = _room(container)
-    if certain is None and _is_table_of(holder, container):
-        certain = _room(holder)
-    if certain is not None:
-        return Bound(certain=certain)
+    room = _room(container)
+    if room is None and _is_table_of(holder, container):
+        room = _room(holder)
+    if room is not None:
+        return Bound(room=room)
     length = _length(container)
     if length is None:
         return NONE

@@ -244,10 +244,10 @@ class _Explanation:
             contents=self._contents(node, owned, number, alike),
             label=self.graph.label(node),
             bounded=(known is not None and known.bounded)
-            or bound.certain is not None
+            or bound.room is not None
             or one_value
             or is_purged(line, node),
-            room=bound.certain,
+            room=bound.room,
             limit=bound.stated,
             dead=is_dead_reference(node),
             weak=is_keyed_weakly(chain) or refers_weakly(members),

@@ -80,12 +80,12 @@ def bound(*chain: Any) -> Bound:
 def test_what_the_standard_library_bounds() -> None:
     """A deque with a maxlen and an lru_cache with a maxsize; not those without."""
     kept("something")
-    assert bound({}, kept).certain == 2
+    assert bound({}, kept).room == 2
     (inner,) = (o for o in gc.get_referents(kept) if type(o) is dict and o and "something" in o)
-    assert bound(kept, inner).certain == 2
-    assert bound({}, kept_for_ever).certain is None
-    assert bound(collections.deque([1], maxlen=4)).certain == 3
-    assert bound(collections.deque()).certain is None
+    assert bound(kept, inner).room == 2
+    assert bound({}, kept_for_ever).room is None
+    assert bound(collections.deque([1], maxlen=4)).room == 3
+    assert bound(collections.deque()).room is None
 
 
 def test_what_grows_inside_an_item_is_not_bounded() -> None:
