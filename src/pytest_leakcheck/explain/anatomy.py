@@ -96,13 +96,28 @@ def has_weak_keys(o: Live) -> bool:
     return type(o) is dict and bool(o) and is_weak(next(iter(o)))
 
 
-def goes_with_key(value: Live, table: Live, keys: Collection[int]) -> bool:
-    """Whether a value of such a table has a key among objects with these ids: it goes when they
-    do, and the table does not hold it. O(entries)."""
-    return any(
-        held is value and is_weak(key) and id(_referent(key)) in keys
-        for key, held in list(dict.items(table))  # other threads may change it
-    )
+def goes_with_key(value: Live, table: Live, born: Collection[int]) -> bool:
+    """Whether a value of such a table goes when its key does, which is among the objects with these
+    ids: then the table does not hold it. It does where the value leads to its key. O(entries),
+    and O(references of the objects) where it is told apart."""
+    entries = list(dict.items(table))  # other threads may change it
+    keys = [_referent(key) for key, held in entries if held is value and is_weak(key)]
+    mine = {id(key) for key in keys if id(key) in born}
+    return bool(mine) and not leads_to(value, mine, born)
+
+
+def leads_to(start: Live, ids: Collection[int], among: Collection[int]) -> bool:
+    """Whether an object is one of those with some ids, or leads to one by way of objects that are
+    among others. O(references of those)."""
+    seen, work = {id(start)}, [start]
+    while work:
+        o = work.pop()
+        if id(o) in ids:
+            return True
+        new = [r for r in referents(o) if id(r) in among and id(r) not in seen]
+        seen.update(map(id, new))
+        work += new
+    return False
 
 
 def type_name(o: Live) -> str:

@@ -19,6 +19,7 @@ from pytest_leakcheck.records import Cause
 from pytest_leakcheck.report.trace import path_lines
 
 KEPT: list[Any] = []
+BY_KEY: weakref.WeakKeyDictionary[Any, object] = weakref.WeakKeyDictionary()
 LOG = logging.getLogger("pytest_leakcheck.tests.traces")
 
 
@@ -159,6 +160,21 @@ def test_a_value_of_weak_keys_that_goes_with_its_key_is_not_held_by_their_table(
         atexit.unregister(executor.shutdown)
     assert any(holder.endswith("ThreadPoolExecutor.shutdown held from C)") for holder in holders)
     assert not any("_threads_queues" in holder for holder in holders)
+
+
+@pytest.mark.parametrize("around", [lambda key: key, lambda key: [key]], ids=["itself", "a list"])
+def test_a_value_of_weak_keys_that_leads_to_its_key_is_held_by_their_table(
+    around: Callable[[Payload], object],
+) -> None:
+    """As in caches that map a stream to a stream around it: neither ever goes."""
+
+    def keep() -> None:
+        key = Payload()
+        BY_KEY[key] = around(key)
+
+    causes = causes_of(keep)
+    BY_KEY.clear()
+    assert [cause.holder for cause in causes] == [f"{__name__}.BY_KEY.data[*]"]
 
 
 def test_what_a_container_gains_is_stuck() -> None:
