@@ -12,26 +12,13 @@ beside it: a quick answer that misses a cause would be none.
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 from pathlib import Path
 
-from overhead import SUBJECT, SWEEP, WHOLE, Suite, write_suite
-from timing import (
-    Cost,
-    Part,
-    Row,
-    keep,
-    machine,
-    pytest_command,
-    row_of,
-    run_child,
-    tell,
-    verdicts_of,
-)
+from overhead import OURS, SUBJECT, WHOLE, Suite, Way, run_way, write_suite
+from timing import Part, Row, keep, machine, row_of, tell, verdicts_of
 
 _BUDGET = "--leakcheck-confirm-budget=3600"
-_CONFIRMED = (*WHOLE.words, _BUDGET)
 _WAYS = {
     "one process": (),
     "one process, repeating in two": ("--leakcheck-confirm-workers=2",),
@@ -89,20 +76,14 @@ def measure_suite(suite: Suite) -> list[Row]:
     """The sweep, and what confirming adds to it, in one process and in two."""
     rows = []
     for name, extra in _WAYS.items():
-        sweep = _run(suite, (*SWEEP, *extra))
-        whole = _run(suite, (*_CONFIRMED, *extra))
+        sweep = run_way(suite, Way("", (*OURS.words, *extra)), objects=0)
+        whole = run_way(suite, Way("", (*WHOLE.words, _BUDGET, *extra)), objects=0)
         added = whole.wall_s - sweep.wall_s
         rows += [
             row_of(suite.name, f"sweep, {name}", [sweep.wall_s], "s"),
             row_of(suite.name, f"confirming, {name}", [added], "s more", note=verdicts_of(whole)),
         ]
     return rows
-
-
-def _run(suite: Suite, words: tuple[str, ...]) -> Cost:
-    cost = run_child(pytest_command(*words, *suite.words), suite.folder, suite.environment)
-    shutil.rmtree(suite.folder / ".leakcheck", ignore_errors=True)
-    return cost
 
 
 def main(words: list[str] | None = None) -> Part:

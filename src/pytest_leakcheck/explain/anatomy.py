@@ -96,14 +96,16 @@ def has_weak_keys(o: Live) -> bool:
     return type(o) is dict and bool(o) and is_weak(next(iter(o)))
 
 
-def goes_with_key(value: Live, table: Live, born: Collection[int]) -> bool:
-    """Whether a value of such a table goes when its key does, which is among the objects with these
-    ids: then the table does not hold it. It does where the value leads to its key. O(entries),
-    and O(references of the objects) where it is told apart."""
-    entries = list(dict.items(table))  # other threads may change it
-    keys = [_referent(key) for key, held in entries if held is value and is_weak(key)]
-    mine = {id(key) for key in keys if id(key) in born}
-    return bool(mine) and not leads_to(value, mine, born)
+def gone_with_keys(table: Live, values: Iterable[Live], born: Collection[int]) -> set[int]:
+    """Of some values of such a table the ids of those that go when their keys do, which are among
+    the objects with the ids ``born``: the table does not hold them. It does where a value leads to
+    its key. O(entries), and O(references of the objects) where it is told apart."""
+    asked = {id(value): value for value in values}
+    keys: dict[int, set[int]] = {}
+    for key, held in list(dict.items(table)):  # other threads may change it
+        if id(held) in asked and is_weak(key) and id(_referent(key)) in born:
+            keys.setdefault(id(held), set()).add(id(_referent(key)))
+    return {number for number, own in keys.items() if not leads_to(asked[number], own, born)}
 
 
 def leads_to(start: Live, ids: Collection[int], among: Collection[int]) -> bool:

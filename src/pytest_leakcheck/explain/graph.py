@@ -21,7 +21,7 @@ from .anatomy import (
     Sizes,
     all_referents,
     class_name,
-    goes_with_key,
+    gone_with_keys,
     has_weak_keys,
     is_extension_type,
     package_of,
@@ -238,7 +238,8 @@ class LiveGraph:
                 continue
             hits = [wanted[id(r)] for r in referents(holder) if id(r) in wanted]
             if hits and self._born and has_weak_keys(holder):
-                hits = [hit for hit in hits if not goes_with_key(nodes[hit], holder, self._born)]
+                gone = gone_with_keys(holder, (nodes[hit] for hit in hits), self._born)
+                hits = [hit for hit in hits if id(nodes[hit]) not in gone]
             if hits:
                 found.append((holder, sorted(set(hits))))
         return found + self._hidden_owners(nodes)

@@ -58,8 +58,11 @@ class Sweep:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Learn which node ids stand for several tests: files outside the root folder have none in
-        their tests' ids. O(tests)."""
+        """Learn which node ids stand for several tests."""
+        self._guarded(self._find_ambiguous, session)
+
+    def _find_ambiguous(self, session: pytest.Session) -> None:
+        """Files outside the root folder are not named in their tests' ids. O(tests)."""
         first: dict[str, Path] = {}
         for item in session.items:
             if first.setdefault(item.nodeid, item.path) != item.path:
