@@ -14,6 +14,7 @@ import suites
 
 from pytest_leakcheck.judge.suspects import function_of
 from pytest_leakcheck.plan import Plan, Task, claim, in_portions
+from pytest_leakcheck.report.findings import late_findings
 from pytest_leakcheck.settings import Settings
 
 LEAKY = """
@@ -113,6 +114,65 @@ def test_a_suspect_that_cannot_run_twice_says_so(tmp_path: Path) -> None:
         "it cannot be run twice in one process: the second run fails",
     )
     assert (result.status, result.last_line) == (0, "1 passed")
+
+
+def test_a_slow_test_is_let_go_when_it_has_calmed_down(tmp_path: Path) -> None:
+    """What one run takes of the C heap the next one gives back, and so on for ever."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import time
+
+                import pytest
+
+                KEPT = {"first": [], "second": []}
+
+                @pytest.mark.parametrize("number", range(6))
+                def test_nothing(number):
+                    pass
+
+                @pytest.mark.parametrize("kept", KEPT)
+                def test_takes_and_gives_back(kept):
+                    time.sleep(0.11)
+                    kept = KEPT[kept]
+                    kept.pop() if kept else kept.append(bytearray(100_000))
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    # The first one of the process has pytest's own first uses on its first two runs.
+    second = "test_a.py::test_takes_and_gives_back[second]"
+    assert result.verdicts()[second].verdict == "settles"
+    repeats = result.run.repeats[second]
+    assert [record.phase for record in repeats] == ["warm-up", "warm-up", "steady", "steady"]
+
+
+def test_one_instance_tells_of_the_garbage_that_all_leave(tmp_path: Path) -> None:
+    """The others leave as many objects; who leaves more is looked at, too. So in each process: one
+    repeats the first test, which is a suspect for pytest's own first uses, one the others."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import pytest
+
+                class Node:
+                    def __init__(self):
+                        self.own, self.payload = self, bytearray(100_000)
+
+                @pytest.mark.parametrize("number", [1, 1, 1, 1, 1, 9])
+                def test_late(number):
+                    for _ in range(number):
+                        Node()
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    assert len(result.run.cycles) <= 3
+    found = late_findings(result.run, result.judged)
+    assert len(found) == 6
+    assert all("Node" in late.types and late.cycles for late in found)
 
 
 def test_a_budget_of_nothing_leaves_suspects_unconfirmed(suite: Path) -> None:

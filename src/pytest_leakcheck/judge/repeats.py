@@ -96,6 +96,31 @@ def grows_never(
     )
 
 
+def is_calm(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds, repeats: int) -> bool:
+    """Whether the last so many repeats left nothing, by any signal.
+
+    C heap that one run takes the next one may give back, and blocks have noise: they count where
+    they grew on most. What is counted exactly has to have stayed away for twice as many, where it
+    has ever come.
+    """
+    last, longer = steady[-repeats:], steady[-2 * repeats :]
+    if len(last) < repeats or share_grown(steady, null, "mapped_bytes", 0.0) == 1:
+        return False
+    for name, noise in noises(limits).items():
+        if name in EXACT:
+            if share_grown(longer, null, name, noise) > 0:
+                return False
+            continue
+        floor, seen = floor_of(null, name), (getattr(record.growth, name) for record in last)
+        grown = [amount - floor for amount in seen if amount is not None]
+        if not grown:
+            continue
+        typical = statistics.median(grown)
+        if typical > noise or (name != "blocks" and statistics.fmean(grown) > noise):
+            return False
+    return True
+
+
 def only_replaces(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds) -> bool:
     """Whether objects came on every repeat and nothing else ever grew: as every object costs a
     block, as many blocks went."""

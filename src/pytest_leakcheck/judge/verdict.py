@@ -362,6 +362,12 @@ def only_blocks_grow(repeats: Repeats, limits: Thresholds) -> bool:
     return set(_signs(repeats, limits).signals) - {"python_bytes"} == {"blocks"}
 
 
+def only_heap_grows(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether C heap alone is what a test is accused of."""
+    found = _signs(repeats, limits)
+    return found.enough and found.signals == ["heap_bytes"]
+
+
 def release_is_unclear(repeats: Repeats, limits: Thresholds) -> bool:
     """Whether the growth is gone on some of the repeats that ended wider fixtures, and not on
     others: one more of an even number tells."""

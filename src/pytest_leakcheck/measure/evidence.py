@@ -315,12 +315,8 @@ class Evidence:
             return []
         return [{opened_at(o, site) for site in o.sites} for o in left]
 
-    def look_at_garbage(
-        self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
-    ) -> None:
+    def look_at_garbage(self, item: pytest.Item, name: str, nextitem: Any) -> None:
         """Name the cycles of a test whose garbage waits for the collector."""
-        if min(record.late.objects for record in steady) == 0:
-            return
         self._boundary.draw()
         with self._boundary.keeping_garbage() as garbage:
             self._run(item, nextitem)

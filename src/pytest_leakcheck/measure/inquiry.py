@@ -37,6 +37,7 @@ from pytest_leakcheck.judge.verdict import (
     grows_exactly,
     judge_repeats,
     only_blocks_grow,
+    only_heap_grows,
     release_is_unclear,
 )
 from pytest_leakcheck.measure.evidence import Evidence, Held
@@ -230,10 +231,13 @@ class Inquiry:
 
     def _likeness(self, name: str, steady: Sequence[RepeatRecord]) -> Likeness | None:
         """What instances of one test function share that leave as many descriptors, threads and
-        children open on each run; ``None`` where none stays."""
-        opened = [
+        children open on each run, or as much C heap and nothing else; ``None`` for the others."""
+        opened: list[tuple[str, int | None]] = [
             (signal, usual_amount(steady, signal)) for signal in self._growing_resources(steady)
         ]
+        if only_heap_grows(Repeats(steady, self._floor.null), self._settings.thresholds):
+            heap = statistics.median(record.growth.heap_bytes or 0 for record in steady)
+            opened = [("heap_bytes", round(heap))]
         amounts = tuple((signal, amount) for signal, amount in opened if amount is not None)
         if not amounts or len(amounts) < len(opened):
             return None

@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_leakcheck.judge.lasting import comes_and_goes, still_undecided
-from pytest_leakcheck.judge.repeats import Repeats, grows_never, is_quick, only_replaces
+from pytest_leakcheck.judge.repeats import (
+    Repeats,
+    grows_never,
+    is_calm,
+    is_quick,
+    median_late,
+    only_replaces,
+)
 from pytest_leakcheck.judge.statistics import median_growth
-from pytest_leakcheck.judge.verdict import grows_exactly, worth_explaining
+from pytest_leakcheck.judge.suspects import function_of
+from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_explaining
 from pytest_leakcheck.measure.calibration import calibrate
 from pytest_leakcheck.measure.evidence import Evidence, Held
 from pytest_leakcheck.measure.inquiry import Floor, Inquiry
@@ -62,6 +70,7 @@ class Repeater:
             settings, self._runs, self._evidence, write, self._tape, self._floor
         )
         self._patient = False
+        self._garbage_seen: set[tuple[str, int]] = set()
 
     def know(self, known: LookedInto) -> None:
         """Look no more into what other processes have looked into, and tell them."""
@@ -141,13 +150,25 @@ class Repeater:
         found = Repeats(steady=steady, null=self._floor.null)
         if any(record.outcome != "passed" for record in steady):
             return found
-        if not worth_explaining(found, settings.thresholds):
-            if comes_and_goes(found, settings.thresholds, times=2):
+        calm = self._is_slow_and_calm(self._tape.records())
+        if calm or not worth_explaining(found, settings.thresholds):
+            if not calm and comes_and_goes(found, settings.thresholds, times=2):
                 found = self._inquiry.with_net(item, name, found, nextitem)
                 return replace(found, windows=self._inquiry.endure(item, name, found, nextitem))
-            self._evidence.look_at_garbage(item, name, steady, nextitem)
+            if judge_repeats(found, settings.thresholds).verdict == "late":
+                self._look_at_garbage(item, name, steady, nextitem)
             return found
         return self._inquiry.explain(item, name, found, nextitem, wide=wide, held=held)
+
+    def _look_at_garbage(
+        self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
+    ) -> None:
+        """Name the cycles that wait for the collector: of one instance of a test function, where
+        others leave it as many objects."""
+        alike = (function_of(name), median_late(steady).objects)
+        if alike not in self._garbage_seen:
+            self._garbage_seen.add(alike)
+            self._evidence.look_at_garbage(item, name, nextitem)
 
     def _warm_up(self, item: pytest.Item, name: str, nextitem: Any) -> Outcome:
         """The runs before the steady ones; nothing of them is alive when those begin."""
@@ -175,13 +196,14 @@ class Repeater:
         self, item: pytest.Item, name: str, nextitem: Any
     ) -> tuple[list[RepeatRecord], Held | None]:
         """The steady repeats; and who holds what grows, where that ended them."""
-        self._tape.rewind()
+        warmups = len(self._tape.records())
         asked = False
         for number in range(self._settings.weak_repeats):
             record = self._runs.repeat(item, name, "steady", number, nextitem, keep_ids=True)
             self._tape.append(record)
-            steady = self._tape.records()
-            if self._is_decided(steady):
+            records = self._tape.records()
+            steady = records[warmups:]
+            if self._is_decided(steady) or self._is_slow_and_calm(records):
                 return steady, None
             replaces = not asked and self._only_replaces(steady)
             if not asked and (replaces or self._pays_to_ask(steady)):
@@ -192,8 +214,8 @@ class Repeater:
                 if held is not None:
                     return steady, held
             # They are on the tape; here they would be alive when the next repeat begins.
-            del record, steady
-        return self._tape.records(), None
+            del record, records, steady
+        return self._tape.records()[warmups:], None
 
     def _pays_to_ask(self, steady: list[RepeatRecord]) -> bool:
         """Whether it pays to ask already who holds what grows: where that is known, a test that
@@ -219,6 +241,14 @@ class Repeater:
         if calm and grows_never(steady, self._floor.null, self._settings.thresholds):
             return True
         return len(steady) >= self._enough(steady)
+
+    def _is_slow_and_calm(self, records: list[RepeatRecord]) -> bool:
+        """Whether a test that takes a while has calmed down, going by all its runs but the first:
+        a warm-up that left nothing is as good as a repeat."""
+        settings, runs = self._settings, records[1:]
+        return not is_quick(runs, settings) and is_calm(
+            runs, self._floor.null, settings.thresholds, settings.calm_repeats
+        )
 
     def _calm_repeats(self, steady: list[RepeatRecord]) -> int:
         """How many repeats without growth let a test go."""

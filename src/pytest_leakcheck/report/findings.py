@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from pytest_leakcheck.journal import Run
 from pytest_leakcheck.judge.runs import cause_verdicts
+from pytest_leakcheck.judge.suspects import function_of
 from pytest_leakcheck.records import (
     BYTE_SIGNALS,
     Cause,
@@ -326,9 +327,23 @@ class LateFinding:
 
 def late_findings(run: Run, judged: JudgedRun) -> list[LateFinding]:
     """Tests that leave most to the cyclic collector, worst first."""
-    late = [test for test in judged.tests if test.verdict == "late"]
+    judged_late = {test.nodeid: test for test in judged.tests if test.verdict == "late"}
+    late = list(judged_late.values())
     late.sort(key=lambda t: (-(t.late.heap_bytes or 0), -t.late.objects, t.nodeid))
-    return [_late(test, run.cycles.get(test.nodeid, ())) for test in late[:MOST_LATE]]
+    # One instance of a test function is looked at, of those that leave as many objects.
+    of_kin = {
+        (function_of(nodeid), judged_late[nodeid].late.objects): records
+        for nodeid, records in run.cycles.items()
+        if nodeid in judged_late
+    }
+    return [
+        _late(
+            test,
+            run.cycles.get(test.nodeid, ())
+            or of_kin.get((function_of(test.nodeid), test.late.objects), ()),
+        )
+        for test in late[:MOST_LATE]
+    ]
 
 
 def _late(test: TestVerdict, records: Sequence[CycleRecord]) -> LateFinding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from pytest_leakcheck.judge.lasting import repeat_slopes, still_undecided
 from pytest_leakcheck.judge.repeats import (
     Repeats,
     grows_never,
+    is_calm,
     only_replaces,
     usual_amount,
 )
@@ -586,6 +588,47 @@ def test_repeats_go_on_while_a_signal_hesitates(
 
 
 @pytest.mark.parametrize(
+    ("series", "calm"),
+    [
+        ({"survivors": [0, 0, 0]}, True),
+        ({"survivors": [0, 0]}, False),
+        ({"survivors": [0, 0, 1]}, False),
+        ({"survivors": [1, 0, 0, 0]}, False),
+        ({"fds": [1, 0, 0, 0, 0, 0]}, False),
+        ({"fds": [1, 0, 0, 0, 0, 0, 0]}, True),
+        ({"heap_bytes": [5_000, 0, 0, 0]}, True),
+        ({"heap_bytes": [0, 240, 0, 0]}, True),
+        ({"heap_bytes": [0, 128, 340_000, -339_900]}, True),
+        ({"heap_bytes": [0, 128, 340_000, -330_000]}, False),
+        ({"heap_bytes": [0, 256, -9_000, 256]}, False),
+        ({"blocks": [15, 0, -15]}, True),
+        ({"blocks": [0, 15, 0]}, True),
+        ({"blocks": [15, 15, 0]}, False),
+        ({"blocks": [1, 1, -15]}, False),
+        ({"blocks": [7, 7, 7]}, True),
+        ({"blocks": [8, 8, 7]}, False),
+        ({"mapped_bytes": [4096, 4096, 4096]}, False),
+        ({"mapped_bytes": [4096, 0, 4096]}, True),
+        ({"rss_bytes": [10**9] * 3}, True),
+    ],
+)
+def test_the_last_repeats_are_calm(series: dict[str, list[int]], calm: bool) -> None:
+    """Heap that one run takes the next one may give back, and blocks have noise; what is counted
+    exactly has to stay away for twice as long once it has come."""
+    null = Growth(blocks=7) if series.get("blocks", [0])[-1] == 7 else Growth()
+    assert is_calm(steady("steady", **series), null, LIMITS, 3) == calm
+
+
+@given(st.lists(st.integers(-9_000, 9_000), min_size=3, max_size=12), st.integers(201, 999))
+def test_a_leak_is_not_calm_however_the_heap_goes_up_and_down(noise: list[int], leak: int) -> None:
+    """What goes and comes beside it cancels out in the sum."""
+    levels = [*noise, noise[0]]  # at the end as at the start
+    deltas = [after - before + leak for before, after in itertools.pairwise(levels)]
+    runs = steady("steady", heap_bytes=deltas)
+    assert not is_calm(runs, Growth(), LIMITS, len(runs))
+
+
+@pytest.mark.parametrize(
     ("series", "replaces"),
     [
         ({"survivors": [6, 6, 6], "blocks": [0, -2, 0], "heap_bytes": [0, 0, 199]}, True),
@@ -907,7 +950,11 @@ def test_a_file_that_stays_open_is_vouched_for_by_a_witness_that_opens_it(
 def test_a_cache_with_room_is_no_cause_beside_others() -> None:
     """What only a running call's variable holds is one: that it has one value says nothing of who
     began the call."""
-    held = {"a": {"room": 7, "bounded": True}, "b": {"bounded": True}, "c": {}}
+    held: dict[str, dict[str, Any]] = {
+        "a": {"room": 7, "bounded": True},
+        "b": {"bounded": True},
+        "c": {},
+    }
     causes = [
         CauseRecord(
             nodeid="t.py::t",
