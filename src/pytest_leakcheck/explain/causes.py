@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from time import perf_counter as _perf_counter
 from typing import Any
@@ -220,7 +221,7 @@ class _Explanation:
         owned = {id(self.survivors[m]) for m in head.owned}
         node = self.survivors[head.representative]
         if path is not None:
-            path = beyond_namespace(self.graph, path, owned)
+            path = among_numbered(beyond_namespace(self.graph, path, owned))
             node = behind_key(path, owned)
         name = type_name(node)
         root = path.root if path is not None else NOT_FOUND
@@ -306,6 +307,23 @@ def beyond_namespace(graph: LiveGraph, path: Path, owned: Collection[int]) -> Pa
             chain = [*path.chain[: at + 1], path.head, value]
             return Path(path.root, chain, graph.hops(chain))
     return path
+
+
+#: A name that code makes with a counter.
+_NUMBERED = re.compile(r"\.(.*_)[0-9]+")
+
+
+def among_numbered(path: Path) -> Path:
+    """A path that ends in one of many names of a namespace, made with a counter: as ``.*``."""
+    numbered = _NUMBERED.fullmatch(path.hops[-1].generic) if path.hops else None
+    namespace = path.chain[-2] if numbered else None
+    if numbered is None or type(namespace) is not dict:
+        return path
+    kin = re.compile(rf"{re.escape(numbered[1])}[0-9]+")
+    values = [v for k, v in list(dict.items(namespace)) if type(k) is str and kin.fullmatch(k)]
+    if not any(v is not path.head and type(v) is type(path.head) for v in values):
+        return path
+    return path._replace(hops=[*path.hops[:-1], path.hops[-1]._replace(generic=".*")])
 
 
 def link_patches(causes: list[Cause]) -> list[Cause]:

@@ -450,6 +450,34 @@ def test_the_fingerprint_is_the_same_for_each_run() -> None:
     assert len(prints) == 1
 
 
+def test_names_that_are_made_with_a_counter_are_one_cause() -> None:
+    """As code does that compiles a function under a new name for each use. A name that has no kin
+    of its type stands for itself."""
+    names: dict[str, type] = {
+        "made_left_17": Payload,
+        "made_left_9": Payload,
+        "made_right_18": Payload,
+    }
+    names |= {"made_right_7": Payload, "version_2": Payload, "version_3": Text}
+
+    def add(*chosen: str) -> None:
+        globals().update({n: Payload() if names[n] is Payload else Text("") for n in chosen})
+
+    add("made_left_9", "made_right_7", "version_3")
+    try:
+        prints = {n: cause_of(functools.partial(add, n)) for n in names if n not in globals()}
+        made = [cause for name, cause in prints.items() if name.startswith("made")]
+        assert [(cause.holder, cause.steps[-1].edge) for cause in made] == [
+            (f"{HERE}.*", ".made_left_17"),
+            (f"{HERE}.*", ".made_right_18"),
+        ]
+        assert len({cause.fingerprint for cause in made}) == 1
+        assert prints["version_2"].holder == f"{HERE}.version_2"
+    finally:
+        for name in names:
+            del globals()[name]
+
+
 def test_retained_extension_objects_are_flagged() -> None:
     import msgspec
 
