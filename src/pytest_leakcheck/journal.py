@@ -25,6 +25,7 @@ from pytest_leakcheck.records import (
     CaptureRecord,
     CauseRecord,
     CycleRecord,
+    DroppedRecord,
     EndRecord,
     EventRecord,
     FixtureRecord,
@@ -194,6 +195,8 @@ class Run:
     watched: dict[str, WatchRecord] = field(default_factory=dict)
     alike: dict[str, str] = field(default_factory=dict)
     """Suspect → the one whose evidence stands for both."""
+    dropped: dict[str, str] = field(default_factory=dict)
+    """Suspect → the one over whose further runs what both gather was dropped again."""
     skips: dict[str, SkipRecord] = field(default_factory=dict)
     unfinished: set[str] = field(default_factory=set)
     """Suspects whose repeats were cut off: the budget ended, or the process died."""
@@ -359,6 +362,8 @@ def _sort_in_evidence(run: Run, record: JournalRecord) -> None:
             run.watched[record.nodeid] = record
         case AlikeRecord():
             run.alike[record.nodeid] = record.of
+        case DroppedRecord():
+            run.dropped[record.nodeid] = record.of
         case SuspectRecord(at="begin"):
             run.unfinished.add(record.nodeid)
         case SuspectRecord():

@@ -416,7 +416,16 @@ class WatchRecord(Record, frozen=True, tag="watch"):
 
 class AlikeRecord(Record, frozen=True, tag="alike"):
     """Where a suspect opened what stays was not looked for again: another instance of the same test
-    function, which leaves as many descriptors, threads and children, was looked into."""
+    function, which leaves as many descriptors, threads and children, was looked into. So was who
+    takes C heap, of one that leaves as much and nothing else."""
+
+    nodeid: str
+    of: str
+
+
+class DroppedRecord(Record, frozen=True, tag="dropped"):
+    """Whether a suspect's growth goes on was not looked for: dead weak references gather, and those
+    of the same cause were dropped again over many more runs of another test."""
 
     nodeid: str
     of: str
@@ -504,6 +513,7 @@ JournalRecord: TypeAlias = (
     | ResourceRecord
     | WatchRecord
     | AlikeRecord
+    | DroppedRecord
     | SuspectRecord
     | SkipRecord
     | AssignRecord

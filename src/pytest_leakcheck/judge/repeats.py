@@ -57,6 +57,8 @@ class Repeats:
     """Many more runs, a record for each window of them; its number is how many."""
     kept: int | None = None
     """Objects that one run left and the next run neither replaced nor dropped."""
+    dropped_of: str = ""
+    """The test over whose further runs what gathers here was dropped again, where it was."""
     release_net: RepeatRecord | None = None
     """Several runs, as those of ``release``, between two collections of the whole heap."""
 

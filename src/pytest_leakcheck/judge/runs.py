@@ -144,6 +144,7 @@ def read_repeats(run: Run, nodeid: str) -> Repeats:
         null_net_runs=runs_of_null,
         kept=by_phase["kept"][-1].growth.survivors if by_phase["kept"] else None,
         windows=by_phase["long"],
+        dropped_of=run.dropped.get(nodeid, ""),
     )
 
 

@@ -95,9 +95,27 @@ def _judge_growth(
         return Judgement("held", f"{words}; released when its wider fixtures ended", slopes)
     if excuse := _excuse(repeats, limits) or _end_of_growth(repeats, signals, words, limits):
         return Judgement("settles", excuse, slopes)
+    if repeats.dropped_of and _only_dead(repeats, signals, limits):
+        told = f"dead weak references, which {repeats.dropped_of} shows to be dropped again"
+        return Judgement("settles", f"{words}; {told}", slopes)
     if doubt := _only_weak(repeats, limits):
         return Judgement("unconfirmed", f"{words}; {doubt}", slopes)
     return Judgement("leak", words, slopes)
+
+
+def only_dead_gather(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether weak references to what is gone are all that gathers."""
+    return _only_dead(repeats, _signs(repeats, limits).signals, limits)
+
+
+def _only_dead(repeats: Repeats, signals: Sequence[str], limits: Thresholds) -> bool:
+    """Whether dead weak references explain all of this growth."""
+    if not repeats.causes or not all(cause.dead for cause in repeats.causes):
+        return False
+    gathered = sum(cause.per_run for cause in repeats.causes)
+    return set(signals) <= {"survivors", "blocks"} and all(
+        at_least(repeats, name) <= gathered + limits.own_blocks for name in signals
+    )
 
 
 def _only_weak(repeats: Repeats, limits: Thresholds) -> str:

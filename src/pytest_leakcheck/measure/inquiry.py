@@ -37,11 +37,13 @@ from pytest_leakcheck.judge.verdict import (
     grows_exactly,
     judge_repeats,
     only_blocks_grow,
+    only_dead_gather,
     only_heap_grows,
     release_is_unclear,
 )
 from pytest_leakcheck.measure.evidence import Evidence, Held
 from pytest_leakcheck.measure.looked_into import (
+    Dropped,
     Endured,
     Likeness,
     LookedInto,
@@ -56,6 +58,7 @@ from pytest_leakcheck.records import (
     AlikeRecord,
     Cause,
     CauseRecord,
+    DroppedRecord,
     Growth,
     JournalRecord,
     RepeatRecord,
@@ -169,6 +172,10 @@ class Inquiry:
         held = held or self._holders(item, nextitem)
         found = self._with_holders(item, name, found, held, nextitem)
         self.known.refresh()
+        if not wide and (other := self._dropped_by(found)):
+            self._write(DroppedRecord(nodeid=name, of=other))
+            self._write_causes(name, found.causes)
+            return replace(found, dropped_of=other)
         likeness = None if wide or found.causes else self._likeness(name, found.steady)
         may_be_alike = likeness is not None and self.known.has_like(likeness)
         if not may_be_alike:
@@ -179,6 +186,8 @@ class Inquiry:
                 # Full caches do not grow: something else does.
                 found = self._with_containers(item, replace(found, causes=[]), nextitem)
         if self._is_cleared(found):
+            if found.windows and only_dead_gather(found, self._settings.thresholds):
+                self.known.add(Dropped(fingerprints(found.causes), name))
             self._write_causes(name, found.causes)
             return found
         found = found if wide else self._with_release(item, name, found)
@@ -198,6 +207,12 @@ class Inquiry:
                 self.known.add(Traced(prints))
         self._tell(name, found, prints, likeness)
         return found
+
+    def _dropped_by(self, found: Repeats) -> str:
+        """The test that saw dropped all that gathers here; empty for none."""
+        if not only_dead_gather(found, self._settings.thresholds):
+            return ""
+        return self.known.dropped_by(fingerprints(found.causes))
 
     def _tell(
         self, name: str, found: Repeats, prints: list[str], likeness: Likeness | None

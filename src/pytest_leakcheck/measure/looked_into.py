@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from pytest_leakcheck.judge.known import made_up_of
 from pytest_leakcheck.measure.opened import OpenedAt
 
 # Tests may have `os` patched.
@@ -52,6 +53,13 @@ class Traced(msgspec.Struct, frozen=True, tag=True):
     prints: list[str]
 
 
+class Dropped(msgspec.Struct, frozen=True, tag=True):
+    """A test over whose further runs dead weak references of these causes were dropped again."""
+
+    prints: list[str]
+    nodeid: str
+
+
 class Opened(msgspec.Struct, frozen=True, tag=True):
     """A test that leaks by what it leaves open, and where that was opened."""
 
@@ -61,7 +69,7 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
     """Empty where it was not watched."""
 
 
-Note = Endured | Repeated | Traced | Opened
+Note = Endured | Repeated | Traced | Dropped | Opened
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Note).decode
@@ -82,8 +90,16 @@ class LookedInto:
         self.repeated: list[list[str]] = []
         self.traced: list[list[str]] = []
         self._groups = {Endured: self.endured, Repeated: self.repeated, Traced: self.traced}
+        self._dropped: list[Dropped] = []
         self._instances: dict[Likeness, str] = {}
         self._others: dict[tuple[object, ...], list[Opened]] = {}
+
+    def dropped_by(self, prints: Sequence[str]) -> str:
+        """A test that saw the dead references of these causes dropped, or of a part of them where
+        others saw the rest; empty for none."""
+        groups = [note.prints for note in self._dropped]
+        mine = [note.nodeid for note in self._dropped if set(note.prints) <= set(prints)]
+        return mine[0] if made_up_of(prints, groups) else ""
 
     def instance_like(self, likeness: Likeness) -> str:
         """Another instance of the function that was looked into; empty for none."""
@@ -137,6 +153,10 @@ class LookedInto:
         return whole.splitlines()
 
     def _keep(self, note: Note) -> None:
+        if isinstance(note, Dropped):
+            if all(note.prints != other.prints for other in self._dropped):
+                self._dropped.append(note)
+            return
         if isinstance(note, Opened):
             self._instances.setdefault(note.likeness, note.nodeid)
             others = self._others.setdefault(note.likeness[1:], [])

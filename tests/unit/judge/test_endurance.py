@@ -244,6 +244,27 @@ def test_weak_references_are_no_proof(causes: list[Cause], verdict: VerdictName)
     assert judge_repeats(found, LIMITS).verdict == verdict
 
 
+DROPPED: dict[str, tuple[list[Cause], dict[str, int], VerdictName]] = {
+    "nothing but dead references": ([gathering(dead=True)], {"blocks": 2}, "settles"),
+    "a number beside them": ([gathering(dead=True)], {"blocks": 3}, "settles"),
+    "values beside them": ([gathering(dead=True)], {"blocks": 6}, "unconfirmed"),
+    "C heap beside them": ([gathering(dead=True)], {"heap_bytes": 5_000}, "unconfirmed"),
+    "something alive beside them": ([gathering(dead=True), gathering()], {"blocks": 2}, "leak"),
+    "nothing that is known": ([], {"blocks": 2}, "leak"),
+}
+
+
+@pytest.mark.parametrize(("causes", "grown", "verdict"), DROPPED.values(), ids=DROPPED)
+def test_dead_references_settle_that_another_test_saw_dropped(
+    causes: list[Cause], grown: dict[str, int], verdict: VerdictName
+) -> None:
+    """Where they are all that gathers."""
+    steady = repeats(**{"survivors": 2, "blocks": 2, **grown})
+    found = judge_repeats(Repeats(steady, causes=causes, dropped_of="t.py::other"), LIMITS)
+    assert found.verdict == verdict
+    assert ("which t.py::other shows to be dropped again" in found.reason) == (verdict == "settles")
+
+
 BESIDE_A_CACHE: dict[str, tuple[int | None, tuple[int, ...], VerdictName]] = {
     "the heap goes on when the cache is full": (50, (400_000, 400_000, 400_000, 400_000), "leak"),
     "the heap ends with the cache": (150, (400_000, 200_000, 0, 0), "settles"),

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.measure.looked_into import (
+    Dropped,
     Endured,
     Likeness,
     LookedInto,
@@ -75,6 +76,19 @@ def test_tests_of_other_functions_are_alike_where_it_is_known_what_they_open() -
     assert [note.places[0][3] for note in told] == [12, 30, 31, 32, 33, 34, 35, 36]
     assert known.tests_like(LIKE._replace(amounts=(("fds", 2),))) == ()
     assert known.tests_like(LIKE._replace(kinds=frozenset())) == ()
+
+
+def test_what_was_dropped_is_told_with_who_saw_it(path: Path) -> None:
+    """Of several causes each has to have been seen."""
+    first, second = LookedInto(path), LookedInto(path)
+    first.add(Dropped(["a"], "t.py::one"))
+    first.add(Dropped(["a"], "t.py::two"))
+    assert first.dropped_by(["a"]) == "t.py::one"
+    assert (first.dropped_by(["a", "b"]), first.dropped_by([])) == ("", "")
+    first.add(Dropped(["b"], "t.py::three"))
+    second.refresh()
+    assert second.dropped_by(["a", "b"]) == "t.py::one"
+    assert second.dropped_by(["b"]) == "t.py::three"
 
 
 def test_a_name_that_utf8_cannot_carry_is_kept_to_itself(path: Path) -> None:
