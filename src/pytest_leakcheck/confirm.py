@@ -178,7 +178,8 @@ class Confirmation:
             for nodeid, test in verdicts.items()
             if test.basis == "by signature" and test.verdict not in ("leak", "held")
         }
-        screened = choose_screened(tests, suspects, self._settings, cleared)
+        near = {file_of(nodeid) for nodeid, test in verdicts.items() if test.verdict == "leak"}
+        screened = choose_screened(tests, suspects, self._settings, cleared, near)
         patient = {suspect.nodeid: suspect.patient for suspect in suspects}
         self._carry_out(
             [self._task(test.nodeid, patient=patient.get(test.nodeid, False)) for test in screened],

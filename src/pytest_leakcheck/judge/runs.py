@@ -236,7 +236,7 @@ _growths = attrgetter(*_SIGNALS)
 
 
 def _one_run(record: TestRecord, floor: Floor) -> Callable[[VerdictName, str], TestVerdict]:
-    floors = {"heap_bytes": floor.heap_bytes, "blocks": floor.blocks}
+    floors = {"heap_bytes": floor.heap_bytes, "blocks": floor.blocks_of(record)}
     slopes = {
         name: slope([value], floors.get(name, 0.0))
         for name, value in zip(_SIGNALS, _growths(record.growth), strict=True)

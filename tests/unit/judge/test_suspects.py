@@ -57,6 +57,30 @@ def suite(*odd: TestRecord, size: int = 20) -> list[TestRecord]:
     return [*(swept(f"t.py::quiet[{n}]") for n in range(size)), *odd]
 
 
+@pytest.mark.parametrize(
+    ("kept", "blocks", "suspected"),
+    [
+        (0, 1, False),
+        (0, 2, True),
+        (5, 11, False),
+        (5, 12, True),
+        (16, 33, False),
+        (500, 33, False),
+        (500, 34, True),
+        (-5, 1, False),
+        (-5, 2, True),
+    ],
+)
+def test_pytests_share_is_larger_where_it_keeps_more_objects(
+    kept: int, blocks: int, suspected: bool
+) -> None:
+    """Two blocks for each beyond the median test's, of sixteen at most."""
+    tests = [swept(f"t.py::quiet[{n}]", pytest_survivors=18) for n in range(20)]
+    odd = swept("t.py::odd", quiet(blocks=32 + blocks), pytest_survivors=18 + kept)
+    suspects = find_suspects([*tests, odd], LIMITS)
+    assert [suspect.nodeid for suspect in suspects] == ["t.py::odd"] * suspected
+
+
 def found(*odd: TestRecord) -> list[str]:
     """Node ids of the suspects of a suite."""
     return [s.nodeid for s in find_suspects(suite(*odd), LIMITS)]
@@ -529,5 +553,17 @@ def test_whom_others_cleared_is_screened_before_the_silent() -> None:
     assert _screened(tests, cleared={"t.py::a[2]"})[0] == "t.py::a[2]"
 
 
-def _screened(tests: list[TestRecord], cleared: Container[str] = ()) -> list[str]:
-    return [test.nodeid for test in choose_screened(tests, (), Settings(), cleared)]
+def test_functions_beside_a_leak_are_screened_first_one_test_of_each() -> None:
+    """A file's tests use the same code; its instances do not keep other files waiting."""
+    tests = [swept(f"t.py::{name}") for name in ("a[1]", "a[2]", "b")]
+    tests += [swept(f"u.py::{name}") for name in ("a[1]", "a[2]", "b")]
+    assert _screened(tests, cleared={"t.py::b"}, near={"u.py"}) == [
+        *("t.py::b", "u.py::a[1]", "u.py::b"),
+        *("t.py::a[1]", "t.py::a[2]", "u.py::a[2]"),
+    ]
+
+
+def _screened(
+    tests: list[TestRecord], cleared: Container[str] = (), near: Container[str] = ()
+) -> list[str]:
+    return [test.nodeid for test in choose_screened(tests, (), Settings(), cleared, near)]
