@@ -104,6 +104,8 @@ class Evidence:
         self._folder = folder
         self._root = root
         self._places: dict[str, set[OpenedAt]] = {}
+        self._given_up: int | None = None
+        """Events of a watched run in whose midst reading the heap took too long."""
         self._known()  # reads and keeps the catalogue, with the module that reads it
 
     def holders(self, item: pytest.Item, nextitem: Any, left: LeftIds | None = None) -> Held:
@@ -254,23 +256,26 @@ class Evidence:
         name: str,
         nextitem: Any,
         *,
+        opened: bool,
         probe: Probe | None,
         python: list[Any],
     ) -> Told:
         """Runs in which every call is watched: what was opened where, and by which code.
 
         Args:
+            opened: whether something stays open: one run tells what is called, more of them agree
+                on where it was opened.
             probe: the native memory that stays, where it is of interest: read around each call, if
                 what stays open does not tell where the leak is.
             python: sites of the Python memory that stays, to be recorded with it.
         """
         watches: list[Watch] = []
         runs: list[list[Left]] = []
-        while not _is_told(name, watches, runs, heap=probe is not None):
+        while not _is_told(name, watches, runs, opened=opened, heap=probe is not None):
             # What stays open may tell enough; the first run tells how many readings there would be.
             reads = bool(runs) and (len(runs) >= AGREE or not any(runs))
             if probe is not None and reads and not any(watch.reads_heap for watch in watches):
-                refused = too_many_readings(probe, watches[0].events)
+                refused = too_many_readings(probe, watches[0].events, self._given_up)
                 if refused is not None:
                     self._note("heap-not-watched", name, refused)
                     probe = None
@@ -283,6 +288,7 @@ class Evidence:
                 return Told()
             if watch.heap_refused is not None:
                 self._note("heap-not-watched", name, watch.heap_refused)
+                self._given_up = watches[0].events
                 probe = None
         resources = agree(name, runs)
         record = told_by(name, watches, self._root, python, plugin_packages(item.config))
@@ -340,10 +346,17 @@ class Evidence:
 
 
 def _is_told(
-    name: str, watches: Sequence[Watch], runs: Sequence[Sequence[Left]], *, heap: bool
+    name: str,
+    watches: Sequence[Watch],
+    runs: Sequence[Sequence[Left]],
+    *,
+    opened: bool,
+    heap: bool,
 ) -> bool:
     """Whether watched runs have told what they can: where what stays open was opened, or else, in
-    as many, where the heap grew."""
+    as many, where the heap grew; what they call, the first one told."""
+    if runs and not opened and not heap:
+        return True
     if len(runs) < AGREE or (len(runs) < _MOST_WATCHED_RUNS and not _are_placed(name, runs)):
         return False
     read = sum(watch.reads_heap for watch in watches)

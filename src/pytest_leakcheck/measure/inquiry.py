@@ -6,6 +6,7 @@ may change the verdict or name the cause.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -246,13 +247,15 @@ class Inquiry:
 
     def _likeness(self, name: str, steady: Sequence[RepeatRecord]) -> Likeness | None:
         """What instances of one test function share that leave as many descriptors, threads and
-        children open on each run, or as much C heap and nothing else; ``None`` for the others."""
+        children open on each run, or about as much C heap and nothing else; ``None`` for the
+        others."""
         opened: list[tuple[str, int | None]] = [
             (signal, usual_amount(steady, signal)) for signal in self._growing_resources(steady)
         ]
         if only_heap_grows(Repeats(steady, self._floor.null), self._settings.thresholds):
             heap = statistics.median(record.growth.heap_bytes or 0 for record in steady)
-            opened = [("heap_bytes", round(heap))]
+            # About as much: the allocator's own noise is in it.
+            opened = [("heap_bytes", round(2 * math.log2(heap)))]
         amounts = tuple((signal, amount) for signal, amount in opened if amount is not None)
         if not amounts or len(amounts) < len(opened):
             return None
@@ -302,11 +305,14 @@ class Inquiry:
         native = mapped or self._has_native_growth(found, traced)
         # What only compiled code holds has a head, and no name for who holds it.
         unseen = all(cause.known == HELD_FROM_C for cause in causes)
-        if unseen or self._growing_resources(found.steady):
+        opened = bool(self._growing_resources(found.steady))
+        if unseen or opened:
             probe = None
             if native and unseen:
                 probe = mapped_probe() if mapped else heap_probe()
-            seen = self._evidence.watched(item, name, nextitem, probe=probe, python=sites)
+            seen = self._evidence.watched(
+                item, name, nextitem, opened=opened, probe=probe, python=sites
+            )
             causes = causes or list(seen.causes)
         for cause in causes:
             self._write(CauseRecord(nodeid=name, cause=_with_sites(cause, sites, len(causes))))
