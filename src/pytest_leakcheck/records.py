@@ -416,8 +416,7 @@ class WatchRecord(Record, frozen=True, tag="watch"):
 
 class AlikeRecord(Record, frozen=True, tag="alike"):
     """Where a suspect opened what stays was not looked for again: another instance of the same test
-    function, which leaves as many descriptors, threads and children, was looked into. So was who
-    takes C heap, of one that leaves as much and nothing else."""
+    function, which leaves as many descriptors, threads and children, was looked into."""
 
     nodeid: str
     of: str

@@ -173,6 +173,9 @@ def test_one_instance_tells_of_the_garbage_that_all_leave(tmp_path: Path) -> Non
     found = late_findings(result.run, result.judged)
     assert len(found) == 6
     assert all("Node" in late.types and late.cycles for late in found)
+    told_of = {late.nodeid: late.of for late in found}
+    assert {bool(told_of[nodeid]) for nodeid in result.run.cycles} == {False}
+    assert set(told_of.values()) - {""} <= set(result.run.cycles)
 
 
 def test_a_budget_of_nothing_leaves_suspects_unconfirmed(suite: Path) -> None:

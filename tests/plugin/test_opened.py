@@ -233,35 +233,6 @@ def test_instances_of_a_function_share_what_one_of_them_showed(tmp_path: Path) -
         assert [found.what for found in result.run.opened_by(nodeid)] == ["pipe"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="malloc's own account of itself")
-def test_instances_of_a_function_share_the_code_that_takes_native_memory(tmp_path: Path) -> None:
-    """One is watched; one that takes another amount is watched, too."""
-    suites.write(
-        tmp_path,
-        {
-            "test_a.py": """
-                import ctypes
-
-                import pytest
-
-                malloc = ctypes.CDLL(None).malloc
-                malloc.argtypes, malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
-
-                @pytest.mark.parametrize("size", [4000, 4000, 4000, 9000])
-                def test_takes(size):
-                    malloc(size)
-            """
-        },
-    )
-    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
-    verdicts = result.verdicts()
-    assert {test.verdict for test in verdicts.values()} == {"leak"}
-    watched = {name.partition("[")[2].partition("_")[0].strip("]") for name in result.run.watched}
-    assert (len(result.run.watched), watched) == (2, {"4000", "9000"})
-    assert len(result.run.alike) == 2
-    assert set(result.run.alike.values()) < set(result.run.watched)
-
-
 def test_functions_share_a_place_that_both_are_seen_to_use(tmp_path: Path) -> None:
     """As many of the same name, opened elsewhere, are another cause."""
     suites.write(

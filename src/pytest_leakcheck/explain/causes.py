@@ -220,8 +220,11 @@ class _Explanation:
         head = self.heads[number]
         owned = {id(self.survivors[m]) for m in head.owned}
         node = self.survivors[head.representative]
+        one_name = ""
         if path is not None:
-            path = among_numbered(beyond_namespace(self.graph, path, owned))
+            path = beyond_namespace(self.graph, path, owned)
+            one_name = holder_line(path.root.name, path.hops)
+            path = among_numbered(path)
             node = behind_key(path, owned)
         name = type_name(node)
         root = path.root if path is not None else NOT_FOUND
@@ -232,6 +235,8 @@ class _Explanation:
         chain = path.chain if path is not None else []
         sighting = sight(chain, node)
         known = catalogue.match(line, name, "held", self.versions, sighting, self.known)
+        if known is None and one_name not in ("", line):
+            known = catalogue.match(one_name, name, "held", self.versions, sighting, self.known)
         gathers = path is not None and path.gathers
         bound = bound_of(path.chain[0], path.hops[:-1]) if path is not None and gathers else NONE
         members = [self.survivors[m] for m in head.owned]
@@ -314,16 +319,20 @@ _NUMBERED = re.compile(r"\.(.*_)[0-9]+")
 
 
 def among_numbered(path: Path) -> Path:
-    """A path that ends in one of many names of a namespace, made with a counter: as ``.*``."""
+    """A path; where it ends in one of many names of a namespace that are made with a counter,
+    ``.*`` stands for it."""
     numbered = _NUMBERED.fullmatch(path.hops[-1].generic) if path.hops else None
     namespace = path.chain[-2] if numbered else None
     if numbered is None or type(namespace) is not dict:
         return path
-    kin = re.compile(rf"{re.escape(numbered[1])}[0-9]+")
-    values = [v for k, v in list(dict.items(namespace)) if type(k) is str and kin.fullmatch(k)]
-    if not any(v is not path.head and type(v) is type(path.head) for v in values):
-        return path
-    return path._replace(hops=[*path.hops[:-1], path.hops[-1]._replace(generic=".*")])
+    stem, head = numbered[1], path.head
+    for name, value in list(dict.items(namespace)):
+        if type(value) is type(head) and value is not head and type(name) is str:
+            number = name[len(stem) :] if name.startswith(stem) else ""
+            if number.isdecimal():
+                last = path.hops[-1]._replace(generic=".*")
+                return path._replace(hops=[*path.hops[:-1], last])
+    return path
 
 
 def link_patches(causes: list[Cause]) -> list[Cause]:

@@ -98,29 +98,33 @@ def grows_never(
     )
 
 
-def is_calm(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds, repeats: int) -> bool:
-    """Whether the last so many repeats left nothing, by any signal.
+def is_calm(runs: Sequence[RepeatRecord], null: Growth, limits: Thresholds, last: int) -> bool:
+    """Whether the last so many of some runs left nothing that stays, by any signal.
 
-    C heap that one run takes the next one may give back, and blocks have noise: they count where
-    they grew on most. What is counted exactly has to have stayed away for twice as many, where it
-    has ever come.
+    What one run takes of C heap another may give back. Blocks and address space have noise: they
+    count where they grew on most. Where something came before, objects or C heap, it has to have
+    stayed away, or been given back, for twice as many.
     """
-    last, longer = steady[-repeats:], steady[-2 * repeats :]
-    if len(last) < repeats or share_grown(steady, null, "mapped_bytes", 0.0) == 1:
+    newest, longer = runs[-last:], runs[-2 * last :]
+    if len(newest) < last:
         return False
-    for name, noise in noises(limits).items():
-        if name in EXACT:
-            if share_grown(longer, null, name, noise) > 0:
-                return False
-            continue
-        floor, seen = floor_of(null, name), (getattr(record.growth, name) for record in last)
-        grown = [amount - floor for amount in seen if amount is not None]
-        if not grown:
-            continue
-        typical = statistics.median(grown)
-        if typical > noise or (name != "blocks" and statistics.fmean(grown) > noise):
-            return False
-    return True
+    exact = any(share_grown(longer, null, name, 0.0) > 0 for name in EXACT)
+    typical = {
+        name: statistics.median(_beyond(newest, null, name) or (0.0,))
+        for name in ("blocks", "mapped_bytes", "heap_bytes")
+    }
+    if exact or typical["blocks"] > 0 or typical["mapped_bytes"] > 0:
+        return False
+    sums = [
+        statistics.fmean(_beyond(part, null, "heap_bytes") or (0.0,)) for part in (newest, longer)
+    ]
+    return max(typical["heap_bytes"], *sums) <= limits.noise_heap_bytes
+
+
+def _beyond(runs: Sequence[RepeatRecord], null: Growth, name: str) -> list[float]:
+    """What a signal grew by on each run that saw it, less the empty test's."""
+    floor, seen = floor_of(null, name), (getattr(record.growth, name) for record in runs)
+    return [amount - floor for amount in seen if amount is not None]
 
 
 def only_replaces(steady: Sequence[RepeatRecord], null: Growth, limits: Thresholds) -> bool:

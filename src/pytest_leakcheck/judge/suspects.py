@@ -83,8 +83,7 @@ class Floor:
     def blocks_of(self, test: TestRecord) -> float:
         """The Python blocks that are pytest's share of a test: more where it keeps more objects, as
         of a test whose fixtures use wider ones."""
-        more = max(0.0, test.pytest_survivors - self.pytest_survivors)
-        return self.blocks + _BLOCKS_OF_PYTESTS * min(more, _MOST_OF_PYTESTS)
+        return self.blocks + _blocks_of_pytests(test, self.pytest_survivors)
 
     def beyond(self, test: TestRecord) -> dict[str, int]:
         """The objects of a test, by type, that are more than those that most tests leave."""
@@ -104,6 +103,12 @@ class Floor:
         )
 
 
+def _blocks_of_pytests(test: TestRecord, usual: float) -> float:
+    """The blocks of what pytest keeps of a test beyond as many objects as usual."""
+    more = max(0.0, test.pytest_survivors - usual)
+    return _BLOCKS_OF_PYTESTS * min(more, _MOST_OF_PYTESTS)
+
+
 def sweep_floor(
     tests: Sequence[TestRecord], limits: Thresholds, spans: Iterable[Span] = ()
 ) -> Floor:
@@ -111,7 +116,12 @@ def sweep_floor(
     passed = [t for t in tests if t.outcome == "passed"]
     growths = [t.growth for t in passed]
     heaps = [float(g.heap_bytes) for g in growths if g.heap_bytes is not None]
-    counts = [float(g.blocks) for g in growths if g.blocks is not None]
+    usual, _ = median_floor([float(t.pytest_survivors) for t in passed])
+    counts = [
+        t.growth.blocks - _blocks_of_pytests(t, usual)
+        for t in passed
+        if t.growth.blocks is not None
+    ]
     for span in spans:
         size = len(span.nodeids)
         values = heaps if span.signal == "heap_bytes" else counts
@@ -124,7 +134,7 @@ def sweep_floor(
         blocks=max(blocks, 0.0),
         blocks_limit=max(limits.suspect_blocks, limits.suspect_spread * blocks_mad),
         types=_common_types(passed),
-        pytest_survivors=median_floor([float(t.pytest_survivors) for t in passed])[0],
+        pytest_survivors=usual,
     )
 
 

@@ -95,7 +95,7 @@ def _judge_growth(
         return Judgement("held", f"{words}; released when its wider fixtures ended", slopes)
     if excuse := _excuse(repeats, limits) or _end_of_growth(repeats, signals, words, limits):
         return Judgement("settles", excuse, slopes)
-    if repeats.dropped_of and _only_dead(repeats, signals, limits):
+    if repeats.dropped_of and _only_dead(repeats, signals):
         told = f"dead weak references, which {repeats.dropped_of} shows to be dropped again"
         return Judgement("settles", f"{words}; {told}", slopes)
     if doubt := _only_weak(repeats, limits):
@@ -104,17 +104,19 @@ def _judge_growth(
 
 
 def only_dead_gather(repeats: Repeats, limits: Thresholds) -> bool:
-    """Whether weak references to what is gone are all that gathers."""
-    return _only_dead(repeats, _signs(repeats, limits).signals, limits)
+    """Whether weak references to what is gone are all that gathers, without a limit of its own."""
+    found = _signs(repeats, limits)
+    return found.enough and _only_dead(repeats, found.signals)
 
 
-def _only_dead(repeats: Repeats, signals: Sequence[str], limits: Thresholds) -> bool:
+def _only_dead(repeats: Repeats, signals: Sequence[str]) -> bool:
     """Whether dead weak references explain all of this growth."""
-    if not repeats.causes or not all(cause.dead for cause in repeats.causes):
+    causes = repeats.causes
+    if not causes or not all(c.dead and not (c.limit or c.bounded) for c in causes):
         return False
-    gathered = sum(cause.per_run for cause in repeats.causes)
+    gathered = sum(cause.per_run for cause in causes)
     return set(signals) <= {"survivors", "blocks"} and all(
-        at_least(repeats, name) <= gathered + limits.own_blocks for name in signals
+        at_least(repeats, name) <= gathered for name in signals
     )
 
 
@@ -378,12 +380,6 @@ def only_blocks_grow(repeats: Repeats, limits: Thresholds) -> bool:
     """Whether Python blocks alone are what a test is accused of: of a few, single repeats cannot
     tell whether they are let go."""
     return set(_signs(repeats, limits).signals) - {"python_bytes"} == {"blocks"}
-
-
-def only_heap_grows(repeats: Repeats, limits: Thresholds) -> bool:
-    """Whether C heap alone is what a test is accused of."""
-    found = _signs(repeats, limits)
-    return found.enough and found.signals == ["heap_bytes"]
 
 
 def release_is_unclear(repeats: Repeats, limits: Thresholds) -> bool:

@@ -104,8 +104,6 @@ class Evidence:
         self._folder = folder
         self._root = root
         self._places: dict[str, set[OpenedAt]] = {}
-        self._given_up: int | None = None
-        """Events of a watched run in whose midst reading the heap took too long."""
         self._known()  # reads and keeps the catalogue, with the module that reads it
 
     def holders(self, item: pytest.Item, nextitem: Any, left: LeftIds | None = None) -> Held:
@@ -275,7 +273,7 @@ class Evidence:
             # What stays open may tell enough; the first run tells how many readings there would be.
             reads = bool(runs) and (len(runs) >= AGREE or not any(runs))
             if probe is not None and reads and not any(watch.reads_heap for watch in watches):
-                refused = too_many_readings(probe, watches[0].events, self._given_up)
+                refused = too_many_readings(probe, watches[0].events)
                 if refused is not None:
                     self._note("heap-not-watched", name, refused)
                     probe = None
@@ -288,9 +286,8 @@ class Evidence:
                 return Told()
             if watch.heap_refused is not None:
                 self._note("heap-not-watched", name, watch.heap_refused)
-                self._given_up = watches[0].events
                 probe = None
-        resources = agree(name, runs)
+        resources = agree(name, runs) if opened else []
         record = told_by(name, watches, self._root, python, plugin_packages(item.config))
         self._places[name] = places_of(resources)
         for resource in resources:
@@ -360,7 +357,7 @@ def _is_told(
     if len(runs) < AGREE or (len(runs) < _MOST_WATCHED_RUNS and not _are_placed(name, runs)):
         return False
     read = sum(watch.reads_heap for watch in watches)
-    return not heap or read >= AGREE or bool(resource_causes(agree(name, runs)))
+    return not heap or read >= AGREE or (opened and bool(resource_causes(agree(name, runs))))
 
 
 def _are_placed(name: str, runs: Sequence[Sequence[Left]]) -> bool:

@@ -6,7 +6,6 @@ may change the verdict or name the cause.
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -39,7 +38,6 @@ from pytest_leakcheck.judge.verdict import (
     judge_repeats,
     only_blocks_grow,
     only_dead_gather,
-    only_heap_grows,
     release_is_unclear,
 )
 from pytest_leakcheck.measure.evidence import Evidence, Held
@@ -247,15 +245,10 @@ class Inquiry:
 
     def _likeness(self, name: str, steady: Sequence[RepeatRecord]) -> Likeness | None:
         """What instances of one test function share that leave as many descriptors, threads and
-        children open on each run, or about as much C heap and nothing else; ``None`` for the
-        others."""
-        opened: list[tuple[str, int | None]] = [
+        children open on each run; ``None`` where none stays."""
+        opened = [
             (signal, usual_amount(steady, signal)) for signal in self._growing_resources(steady)
         ]
-        if only_heap_grows(Repeats(steady, self._floor.null), self._settings.thresholds):
-            heap = statistics.median(record.growth.heap_bytes or 0 for record in steady)
-            # About as much: the allocator's own noise is in it.
-            opened = [("heap_bytes", round(2 * math.log2(heap)))]
         amounts = tuple((signal, amount) for signal, amount in opened if amount is not None)
         if not amounts or len(amounts) < len(opened):
             return None

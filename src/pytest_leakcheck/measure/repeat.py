@@ -152,10 +152,12 @@ class Repeater:
             return found
         calm = self._is_slow_and_calm(self._tape.records())
         if calm or not worth_explaining(found, settings.thresholds):
-            if not calm and comes_and_goes(found, settings.thresholds, times=2):
+            verdict = judge_repeats(found, settings.thresholds).verdict
+            again = comes_and_goes(found, settings.thresholds, times=2)
+            if verdict == "unconfirmed" if calm else again:
                 found = self._inquiry.with_net(item, name, found, nextitem)
                 return replace(found, windows=self._inquiry.endure(item, name, found, nextitem))
-            if judge_repeats(found, settings.thresholds).verdict == "late":
+            if verdict == "late":
                 self._look_at_garbage(item, name, steady, nextitem)
             return found
         return self._inquiry.explain(item, name, found, nextitem, wide=wide, held=held)
@@ -245,9 +247,10 @@ class Repeater:
     def _is_slow_and_calm(self, records: list[RepeatRecord]) -> bool:
         """Whether a test that takes a while has calmed down, going by all its runs but the first:
         a warm-up that left nothing is as good as a repeat."""
-        settings, runs = self._settings, records[1:]
-        return not is_quick(runs, settings) and is_calm(
-            runs, self._floor.null, settings.thresholds, settings.calm_repeats
+        settings = self._settings
+        steady = [record for record in records if record.phase == "steady"]
+        return not is_quick(steady, settings) and is_calm(
+            records[1:], self._floor.null, settings.thresholds, settings.calm_repeats
         )
 
     def _calm_repeats(self, steady: list[RepeatRecord]) -> int:

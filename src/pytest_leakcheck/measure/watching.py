@@ -66,14 +66,8 @@ def _too_dear() -> str:
     )
 
 
-def too_many_readings(heap: Probe, events: int, given_up: int | None = None) -> str | None:
-    """Why the heap is not to be read around so many calls, by what it takes now; else ``None``.
-
-    Args:
-        given_up: events of a run in whose midst it took too long, although it promised not to.
-    """
-    if given_up is not None and events >= given_up:
-        return _too_dear()
+def too_many_readings(heap: Probe, events: int) -> str | None:
+    """Why the heap is not to be read around so many calls, by what it takes now; else ``None``."""
     times = []
     for _ in range(5):
         start = _clock()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote as url_quote
 
@@ -323,27 +323,29 @@ class LateFinding:
     bytes: str
     types: str
     cycles: list[list[PathStep]]
+    of: str = ""
+    """Another instance of the test function whose cycles these are, where they are not its own."""
 
 
 def late_findings(run: Run, judged: JudgedRun) -> list[LateFinding]:
     """Tests that leave most to the cyclic collector, worst first."""
-    judged_late = {test.nodeid: test for test in judged.tests if test.verdict == "late"}
-    late = list(judged_late.values())
-    late.sort(key=lambda t: (-(t.late.heap_bytes or 0), -t.late.objects, t.nodeid))
+    late = {test.nodeid: test for test in judged.tests if test.verdict == "late"}
     # One instance of a test function is looked at, of those that leave as many objects.
-    of_kin = {
-        (function_of(nodeid), judged_late[nodeid].late.objects): records
-        for nodeid, records in run.cycles.items()
-        if nodeid in judged_late
+    seen = {
+        (function_of(nodeid), late[nodeid].late.objects): nodeid
+        for nodeid in run.cycles
+        if nodeid in late
     }
-    return [
-        _late(
-            test,
-            run.cycles.get(test.nodeid, ())
-            or of_kin.get((function_of(test.nodeid), test.late.objects), ()),
-        )
-        for test in late[:MOST_LATE]
-    ]
+    found: list[LateFinding] = []
+    worst = sorted(
+        late.values(), key=lambda t: (-(t.late.heap_bytes or 0), -t.late.objects, t.nodeid)
+    )
+    for test in worst[:MOST_LATE]:
+        kin = seen.get((function_of(test.nodeid), test.late.objects), "")
+        of = test.nodeid if test.nodeid in run.cycles else kin
+        finding = _late(test, run.cycles.get(of, ()))
+        found.append(finding if of == test.nodeid else replace(finding, of=of))
+    return found
 
 
 def _late(test: TestVerdict, records: Sequence[CycleRecord]) -> LateFinding:

@@ -246,8 +246,8 @@ def test_weak_references_are_no_proof(causes: list[Cause], verdict: VerdictName)
 
 DROPPED: dict[str, tuple[list[Cause], dict[str, int], VerdictName]] = {
     "nothing but dead references": ([gathering(dead=True)], {"blocks": 2}, "settles"),
-    "a number beside them": ([gathering(dead=True)], {"blocks": 3}, "settles"),
-    "values beside them": ([gathering(dead=True)], {"blocks": 6}, "unconfirmed"),
+    "a value beside them": ([gathering(dead=True)], {"blocks": 3}, "unconfirmed"),
+    "an object beside them": ([gathering(dead=True)], {"survivors": 3}, "unconfirmed"),
     "C heap beside them": ([gathering(dead=True)], {"heap_bytes": 5_000}, "unconfirmed"),
     "something alive beside them": ([gathering(dead=True), gathering()], {"blocks": 2}, "leak"),
     "nothing that is known": ([], {"blocks": 2}, "leak"),

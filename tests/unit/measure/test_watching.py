@@ -421,9 +421,6 @@ def test_a_run_that_counted_calls_says_whether_the_heap_can_be_read_around_them(
     slow = too_many_readings(lambda: time.sleep(0.01), 1000)
     assert slow is not None
     assert "takes longer than 2 s" in slow
-    # A run of as many calls in whose midst it took too long says more than the promise.
-    assert too_many_readings(lambda: 0, 1000, given_up=1000) == slow
-    assert too_many_readings(lambda: 0, 999, given_up=1000) is None
 
 
 @linux
