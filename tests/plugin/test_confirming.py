@@ -148,6 +148,35 @@ def test_a_slow_test_is_let_go_when_it_has_calmed_down(tmp_path: Path) -> None:
     assert [record.phase for record in repeats] == ["warm-up", "warm-up", "steady", "steady"]
 
 
+def test_a_slow_test_that_grew_on_some_repeats_is_run_on_before_it_is_told(tmp_path: Path) -> None:
+    """It has calmed down since; several runs together say that nothing adds up."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import itertools
+                import time
+
+                KEPT = []
+                RUNS = itertools.count()
+
+                def test_calms_down():
+                    time.sleep(0.11)
+                    if next(RUNS) in (0, 2, 3, 4):
+                        KEPT.append(bytearray(50_000))
+
+                def test_nothing():
+                    pass
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    name = "test_a.py::test_calms_down"
+    phases = Counter(record.phase for record in result.run.repeats[name])
+    assert phases == {"warm-up": 2, "steady": 9, "net": 1}
+    assert result.verdicts()[name].verdict == "settles"
+
+
 def test_one_instance_tells_of_the_garbage_that_all_leave(tmp_path: Path) -> None:
     """The others leave as many objects; who leaves more is looked at, too. So in each process: one
     repeats the first test, which is a suspect for pytest's own first uses, one the others."""
