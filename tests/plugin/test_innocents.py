@@ -456,7 +456,7 @@ def test_dead_references_are_seen_dropped_once_for_all_tests_that_gather_them(
 
                 def test_keeps():
                     BLOCKS.add(Thing())
-                    KEPT.append(Thing())
+                    KEPT.extend(Thing() for _ in range(4))
             """
         },
     )
