@@ -154,7 +154,7 @@ class Repeater:
         if calm or not worth_explaining(found, settings.thresholds):
             verdict = judge_repeats(found, settings.thresholds).verdict
             again = comes_and_goes(found, settings.thresholds, times=2)
-            if verdict == "unconfirmed" if calm else again:
+            if again and not (calm and verdict != "unconfirmed"):
                 found = self._inquiry.with_net(item, name, found, nextitem)
                 return replace(found, windows=self._inquiry.endure(item, name, found, nextitem))
             if verdict == "late":
