@@ -355,7 +355,7 @@ def _late(test: TestVerdict, records: Sequence[CycleRecord]) -> LateFinding:
     heap = test.late.heap_bytes
     return LateFinding(
         nodeid=test.nodeid,
-        objects=count(test.late.objects),
+        objects=plural(test.late.objects, "object"),
         bytes="not seen" if heap is None else size(heap),
         types=", ".join(f"{count(number)} {name}" for name, number in types.most_common(4)),
         cycles=[path_steps(cycle) for record in records for cycle in record.cycles][:MOST_CYCLES],
