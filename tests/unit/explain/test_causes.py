@@ -19,6 +19,7 @@ from unittest.mock import MagicMock, patch
 import pytest
 from leaks import cause_of, causes_in_thread, causes_of, left_by
 
+from pytest_leakcheck.explain.catalogue import Known
 from pytest_leakcheck.explain.causes import explain_survivors
 from pytest_leakcheck.explain.graph import LiveGraph
 from pytest_leakcheck.explain.holders import find_holders
@@ -476,6 +477,18 @@ def test_names_that_are_made_with_a_counter_are_one_cause() -> None:
     finally:
         for name in names:
             del globals()[name]
+
+
+@pytest.mark.parametrize("holder", ["made_slot_*", "*"])
+def test_a_catalogue_may_name_one_of_them_or_all(holder: str) -> None:
+    told = Known(id="slots", what="", remedy="", holder=[f"{HERE}.{holder}"], bounded=True)
+    globals()["made_slot_1"] = Payload()
+    try:
+        cause = cause_of(lambda: globals().update(made_slot_2=Payload()), known=(told,))
+        assert (cause.known, cause.bounded, cause.holder) == ("slots", True, f"{HERE}.*")
+    finally:
+        for number in "12":
+            del globals()[f"made_slot_{number}"]
 
 
 def test_retained_extension_objects_are_flagged() -> None:
