@@ -9,6 +9,7 @@ from pytest_leakcheck.judge.repeats import (
     LARGEST_BLOCK,
     WORDS,
     Repeats,
+    beyond,
     floor_of,
     grows_always,
     noises,
@@ -59,9 +60,7 @@ def _replaced(repeats: Repeats, name: str) -> float:
 
 def mostly_grows(repeats: Repeats) -> bool:
     """Whether Python blocks grow on a typical repeat, though not on each: they have noise."""
-    floor = floor_of(repeats.null, "blocks")
-    seen = [r.growth.blocks for r in repeats.steady if r.growth.blocks is not None]
-    deltas = [blocks - floor for blocks in seen]
+    deltas = beyond(repeats.steady, repeats.null, "blocks")
     return bool(deltas) and statistics.median(deltas) >= 1 and not falls(deltas)
 
 

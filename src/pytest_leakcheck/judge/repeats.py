@@ -110,18 +110,18 @@ def is_calm(runs: Sequence[RepeatRecord], null: Growth, limits: Thresholds, last
         return False
     exact = any(share_grown(longer, null, name, 0.0) > 0 for name in EXACT)
     typical = {
-        name: statistics.median(_beyond(newest, null, name) or (0.0,))
+        name: statistics.median(beyond(newest, null, name) or (0.0,))
         for name in ("blocks", "mapped_bytes", "heap_bytes")
     }
     if exact or typical["blocks"] > 0 or typical["mapped_bytes"] > 0:
         return False
     sums = [
-        statistics.fmean(_beyond(part, null, "heap_bytes") or (0.0,)) for part in (newest, longer)
+        statistics.fmean(beyond(part, null, "heap_bytes") or (0.0,)) for part in (newest, longer)
     ]
     return max(typical["heap_bytes"], *sums) <= limits.noise_heap_bytes
 
 
-def _beyond(runs: Sequence[RepeatRecord], null: Growth, name: str) -> list[float]:
+def beyond(runs: Sequence[RepeatRecord], null: Growth, name: str) -> list[float]:
     """What a signal grew by on each run that saw it, less the empty test's."""
     floor, seen = floor_of(null, name), (getattr(record.growth, name) for record in runs)
     return [amount - floor for amount in seen if amount is not None]
@@ -147,9 +147,8 @@ def noises(limits: Thresholds) -> dict[str, float]:
 
 
 def share_grown(steady: Sequence[RepeatRecord], null: Growth, name: str, noise: float) -> float:
-    deltas = [d for d in (getattr(r.growth, name) for r in steady) if d is not None]
-    floor = floor_of(null, name)
-    return sum(d - floor > noise for d in deltas) / len(deltas) if deltas else 0.0
+    deltas = beyond(steady, null, name)
+    return sum(delta > noise for delta in deltas) / len(deltas) if deltas else 0.0
 
 
 def floor_of(null: Growth, name: str) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_leakcheck.judge.statistics import median_floor
-from pytest_leakcheck.records import FixtureRecord, Growth, TestRecord, add_growth
+from pytest_leakcheck.records import FixtureRecord, Growth, Late, TestRecord, add_growth
 from pytest_leakcheck.settings import Settings, Thresholds
 
 if TYPE_CHECKING:
@@ -369,6 +369,12 @@ def _is_telling(type_name: str) -> bool:
 def function_of(nodeid: str) -> str:
     """The test function of a node id: without its parameters."""
     return nodeid.partition("[")[0]
+
+
+def garbage_kin(nodeid: str, late: Late) -> tuple[str, int]:
+    """What tests share of which one tells for all what they leave to the cyclic collector:
+    instances of one function that leave it as many objects."""
+    return function_of(nodeid), late.objects
 
 
 def file_of(nodeid: str) -> str:

@@ -23,7 +23,7 @@ from pytest_leakcheck.judge.repeats import (
     only_replaces,
 )
 from pytest_leakcheck.judge.statistics import median_growth
-from pytest_leakcheck.judge.suspects import function_of
+from pytest_leakcheck.judge.suspects import garbage_kin
 from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_explaining
 from pytest_leakcheck.measure.calibration import calibrate
 from pytest_leakcheck.measure.evidence import Evidence, Held
@@ -165,11 +165,10 @@ class Repeater:
     def _look_at_garbage(
         self, item: pytest.Item, name: str, steady: list[RepeatRecord], nextitem: Any
     ) -> None:
-        """Name the cycles that wait for the collector: of one instance of a test function, where
-        others leave it as many objects."""
-        alike = (function_of(name), median_late(steady).objects)
-        if alike not in self._garbage_seen:
-            self._garbage_seen.add(alike)
+        """Name the cycles that wait for the collector, where no kin has told."""
+        kin = garbage_kin(name, median_late(steady))
+        if kin not in self._garbage_seen:
+            self._garbage_seen.add(kin)
             self._evidence.look_at_garbage(item, name, nextitem)
 
     def _warm_up(self, item: pytest.Item, name: str, nextitem: Any) -> Outcome:
@@ -198,7 +197,7 @@ class Repeater:
         self, item: pytest.Item, name: str, nextitem: Any
     ) -> tuple[list[RepeatRecord], Held | None]:
         """The steady repeats; and who holds what grows, where that ended them."""
-        warmups = len(self._tape.records())
+        warmups = self._settings.warmups
         asked = False
         for number in range(self._settings.weak_repeats):
             record = self._runs.repeat(item, name, "steady", number, nextitem, keep_ids=True)
@@ -248,8 +247,7 @@ class Repeater:
         """Whether a test that takes a while has calmed down, going by all its runs but the first:
         a warm-up that left nothing is as good as a repeat."""
         settings = self._settings
-        steady = [record for record in records if record.phase == "steady"]
-        return not is_quick(steady, settings) and is_calm(
+        return not is_quick(records[settings.warmups :], settings) and is_calm(
             records[1:], self._floor.null, settings.thresholds, settings.calm_repeats
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote as url_quote
 
@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from pytest_leakcheck.journal import Run
 from pytest_leakcheck.judge.runs import cause_verdicts
-from pytest_leakcheck.judge.suspects import function_of
+from pytest_leakcheck.judge.suspects import garbage_kin
 from pytest_leakcheck.records import (
     BYTE_SIGNALS,
     Cause,
@@ -323,32 +323,25 @@ class LateFinding:
     bytes: str
     types: str
     cycles: list[list[PathStep]]
-    of: str = ""
+    of: str
     """Another instance of the test function whose cycles these are, where they are not its own."""
 
 
 def late_findings(run: Run, judged: JudgedRun) -> list[LateFinding]:
     """Tests that leave most to the cyclic collector, worst first."""
     late = {test.nodeid: test for test in judged.tests if test.verdict == "late"}
-    # One instance of a test function is looked at, of those that leave as many objects.
-    seen = {
-        (function_of(nodeid), late[nodeid].late.objects): nodeid
-        for nodeid in run.cycles
-        if nodeid in late
-    }
+    seen = {garbage_kin(n, late[n].late): n for n in run.cycles if n in late}
     found: list[LateFinding] = []
     worst = sorted(
         late.values(), key=lambda t: (-(t.late.heap_bytes or 0), -t.late.objects, t.nodeid)
     )
     for test in worst[:MOST_LATE]:
-        kin = seen.get((function_of(test.nodeid), test.late.objects), "")
-        of = test.nodeid if test.nodeid in run.cycles else kin
-        finding = _late(test, run.cycles.get(of, ()))
-        found.append(finding if of == test.nodeid else replace(finding, of=of))
+        kin = "" if test.nodeid in run.cycles else seen.get(garbage_kin(test.nodeid, test.late), "")
+        found.append(_late(test, run.cycles.get(kin or test.nodeid, ()), kin))
     return found
 
 
-def _late(test: TestVerdict, records: Sequence[CycleRecord]) -> LateFinding:
+def _late(test: TestVerdict, records: Sequence[CycleRecord], of: str) -> LateFinding:
     types: Counter[str] = Counter()
     for record in records:
         types.update(record.types)
@@ -359,6 +352,7 @@ def _late(test: TestVerdict, records: Sequence[CycleRecord]) -> LateFinding:
         bytes="not seen" if heap is None else size(heap),
         types=", ".join(f"{count(number)} {name}" for name, number in types.most_common(4)),
         cycles=[path_steps(cycle) for record in records for cycle in record.cycles][:MOST_CYCLES],
+        of=of,
     )
 
 
