@@ -152,8 +152,10 @@ class Evidence:
                 break
             # What a run replaced may be cycles: frozen with the run before, they are still there.
             alive.clear()
-            self._boundary.collect(passes)
+            found = self._boundary.collect(passes)
             alive = alive_among(wanted)
+            if not found:
+                break
         return alive
 
     def _two_more(self, item: pytest.Item, nextitem: Any) -> LeftIds:
