@@ -93,8 +93,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int = 6
     """Steady repeats of a suspect that grows …"""
     known_repeats: int = 3
-    """… of which so many are enough where what it grows by is known to go on, or did so on all
-    repeats of another test, and one run takes …"""
+    """… of which so many, the last warm-up among them, are enough where what it grows by is known
+    to go on, or did so on all repeats of another test, and one run takes …"""
     known_s: float = 0.03
     """… so long: to ask who holds it takes a while, too …"""
     most_repeats: int = 12

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from pytest_leakcheck.judge.lasting import comes_and_goes, still_undecided
@@ -145,12 +146,13 @@ class Repeater:
         if outcome != "passed":
             return self._give_up(name, outcome)
         steady, held = self._steady(item, name, nextitem)
-        for record in steady:
+        records = self._tape.records()
+        for record in [*records[: len(records) - len(steady)], *steady]:
             self._write(record)
         found = Repeats(steady=steady, null=self._floor.null)
         if any(record.outcome != "passed" for record in steady):
             return found
-        calm = self._is_slow_and_calm(self._tape.records())
+        calm = self._is_slow_and_calm(records)
         if calm or not worth_explaining(found, settings.thresholds):
             verdict = judge_repeats(found, settings.thresholds).verdict
             again = comes_and_goes(found, settings.thresholds, times=2)
@@ -180,11 +182,11 @@ class Repeater:
             outcome = self._tape.records()[-1].outcome
             if outcome != "passed":
                 break
-        for record in self._tape.records():
-            self._write(record)
         return outcome
 
     def _give_up(self, name: str, outcome: Outcome) -> Repeats:
+        for record in self._tape.records():
+            self._write(record)
         self._write(
             SkipRecord(
                 nodeid=name,
@@ -196,7 +198,8 @@ class Repeater:
     def _steady(
         self, item: pytest.Item, name: str, nextitem: Any
     ) -> tuple[list[RepeatRecord], Held | None]:
-        """The steady repeats; and who holds what grows, where that ended them."""
+        """The steady repeats, the last on the tape; and who holds what grows, where that ended
+        them."""
         warmups = self._settings.warmups
         asked = False
         for number in range(self._settings.weak_repeats):
@@ -207,24 +210,29 @@ class Repeater:
             if self._is_decided(steady) or self._is_slow_and_calm(records):
                 return steady, None
             replaces = not asked and self._only_replaces(steady)
-            if not asked and (replaces or self._pays_to_ask(steady)):
+            runs = steady if replaces else self._runs_that_grew(records)
+            if not asked and runs:
                 asked = True
-                held = self._inquiry.deciding_holders(
-                    item, name, steady, nextitem, replaces=replaces
-                )
+                held = self._inquiry.deciding_holders(item, name, runs, nextitem, replaces=replaces)
                 if held is not None:
-                    return steady, held
+                    return [_as_steady(run) for run in runs], held
             # They are on the tape; here they would be alive when the next repeat begins.
-            del record, records, steady
+            del record, records, steady, runs
         return self._tape.records()[warmups:], None
 
-    def _pays_to_ask(self, steady: list[RepeatRecord]) -> bool:
-        """Whether it pays to ask already who holds what grows: where that is known, a test that
-        takes a while needs fewer repeats."""
+    def _runs_that_grew(self, records: list[RepeatRecord]) -> list[RepeatRecord]:
+        """The last runs of a test that takes a while, where all of them grew and it pays to ask
+        already who holds that: where it is known, fewer repeats are enough. The last warm-up is as
+        good as a repeat. None, where it does not pay."""
         settings = self._settings
-        longest = max(record.duration_s for record in steady)
-        enough = len(steady) >= settings.known_repeats and longest >= settings.known_s
-        return enough and grows_exactly(steady, self._floor.null)
+        for first in (settings.warmups - 1, settings.warmups):
+            runs = records[first:]
+            if len(runs) < settings.known_repeats:
+                break
+            longest = max(record.duration_s for record in runs)
+            if longest >= settings.known_s and grows_exactly(runs, self._floor.null):
+                return runs
+        return []
 
     def _only_replaces(self, steady: list[RepeatRecord]) -> bool:
         """Whether as many repeats as let a calm test go brought nothing but objects: the last ones,
@@ -269,6 +277,10 @@ class Repeater:
         if worth_explaining(found, limits) or comes_and_goes(found, limits):
             return settings.weak_repeats
         return settings.most_repeats
+
+
+def _as_steady(record: RepeatRecord) -> RepeatRecord:
+    return msgspec.structs.replace(record, phase="steady")
 
 
 _ENDED = {
