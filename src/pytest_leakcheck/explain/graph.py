@@ -103,6 +103,9 @@ class ObjectGraph(Protocol):
     def status(self, node: Node) -> tuple[Status, str]:
         """Whether the node should be alive, and why we know."""
 
+    def is_extension(self, node: Node) -> bool:
+        """Whether the node is of a compiled type."""
+
     def subgraph(self, nodes: list[Node]) -> Subgraph:
         """References and sizes among the nodes."""
 

@@ -387,8 +387,16 @@ class _Search:
                 best.append(path)
         first = {path.root.name: path for path in reversed(best)}
         if len(first) > 1:
-            return min(first.values(), key=lambda path: (self._is_alias(path), path.root.name))
+            return min(
+                first.values(),
+                key=lambda path: (self._is_alias(path), self._is_odd_end(path), path.root.name),
+            )
         return best[0] if best else None
+
+    def _is_odd_end(self, path: Path) -> bool:
+        """Whether compiled code would hold an object of a Python type, where it holds mostly those
+        of its own types: something may refer to the other for a moment only."""
+        return path.root.rank == OUT_OF_SIGHT and not self.graph.is_extension(path.chain[0])
 
     def _is_alias(self, path: Path) -> bool:
         """Whether a path begins with a name that its module only imports."""

@@ -27,6 +27,7 @@ class Thing:
     toll: int = 0
     size: int = 100
     status: Status = "unknown"
+    compiled: bool = False
     held: list[tuple[str, str, Thing]] = field(default_factory=list)
 
 
@@ -65,9 +66,9 @@ def root(name: str, *, rank: int = 0, toll: int = 0, status: Status = "expected"
     return Chain(Thing(name, name, Root(name, status, rank), toll))
 
 
-def loose(type: str) -> Chain:  # noqa: A002
+def loose(type: str, *, compiled: bool = False) -> Chain:  # noqa: A002
     """An object to which nothing visible refers."""
-    return Chain(Thing(f"loose {type}", type))
+    return Chain(Thing(f"loose {type}", type, compiled=compiled))
 
 
 class Graph:
@@ -100,6 +101,9 @@ class Graph:
 
     def status(self, node: Thing) -> tuple[Status, str]:
         return node.status, "closed" if node.status == "stuck" else ""
+
+    def is_extension(self, node: Thing) -> bool:
+        return node.compiled
 
     def subgraph(self, nodes: list[Thing]) -> Subgraph:
         return Subgraph(self.links(nodes).references, [node.size for node in nodes])

@@ -113,6 +113,16 @@ def test_a_head_that_nothing_holds_names_itself() -> None:
     assert line(find_holder(g, [g["loose method"]], ())) == "(method held from C)"
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_a_cycle_that_only_c_holds_the_member_of_a_compiled_type_is_named(first: int) -> None:
+    """The other member may have been referred to for a moment only: by name it would come first."""
+    g = graph(loose("app.Handler"), loose("libev.watcher", compiled=True))
+    members = [g["loose app.Handler"], g["loose libev.watcher"]]
+    assert line(find_holder(g, members[first:] + members[:first], ())) == (
+        "(libev.watcher held from C)"
+    )
+
+
 def test_a_cycle_of_survivors_is_entered_by_the_member_that_is_held() -> None:
     g = graph(
         root("app").attr("registry").key("p").holds("System"),
