@@ -209,15 +209,18 @@ class Repeater:
             steady = records[warmups:]
             if self._is_decided(steady) or self._is_slow_and_calm(records):
                 return steady, None
-            replaces = not asked and self._only_replaces(steady)
-            runs = steady if replaces else self._runs_that_grew(records)
-            if not asked and runs:
-                asked = True
-                held = self._inquiry.deciding_holders(item, name, runs, nextitem, replaces=replaces)
-                if held is not None:
-                    return [_as_steady(run) for run in runs], held
+            if not asked:
+                replaces = self._only_replaces(steady)
+                runs = steady if replaces else self._runs_that_grew(records)
+                asked = bool(runs)
+                held = asked and self._inquiry.deciding_holders(
+                    item, name, runs, nextitem, replaces=replaces
+                )
+                if held:
+                    return _as_steady(runs), held
+                del runs
             # They are on the tape; here they would be alive when the next repeat begins.
-            del record, records, steady, runs
+            del record, records, steady
         return self._tape.records()[warmups:], None
 
     def _runs_that_grew(self, records: list[RepeatRecord]) -> list[RepeatRecord]:
@@ -279,8 +282,11 @@ class Repeater:
         return settings.most_repeats
 
 
-def _as_steady(record: RepeatRecord) -> RepeatRecord:
-    return msgspec.structs.replace(record, phase="steady")
+def _as_steady(runs: list[RepeatRecord]) -> list[RepeatRecord]:
+    return [
+        msgspec.structs.replace(run, phase="steady", number=number)
+        for number, run in enumerate(runs)
+    ]
 
 
 _ENDED = {
