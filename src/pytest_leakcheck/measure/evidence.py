@@ -145,10 +145,12 @@ class Evidence:
 
     def _alive_of(self, wanted: set[int]) -> list[object]:
         """The objects with these ids that are in use. Each pass over the heap is for those only
-        that the one before has found there still."""
+        that the one before has found there still: what the search itself makes meanwhile may lie
+        where the others were."""
         alive = alive_among(wanted)
         for passes in (1, 2):
-            if not alive:
+            wanted.intersection_update(map(id, alive))
+            if not wanted:
                 break
             # What a run replaced may be cycles: frozen with the run before, they are still there.
             alive.clear()
