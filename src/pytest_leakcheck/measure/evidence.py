@@ -282,7 +282,7 @@ class Evidence:
                     self._note("heap-not-watched", name, refused)
                     probe = None
                     continue
-            watch = self._watch(item, nextitem, probe if reads else None)
+            watch = self._watch(item, nextitem, probe if reads else None, opened=opened)
             watches.append(watch)
             runs.append(watch.left())
             if watch.refused is not None:
@@ -302,8 +302,10 @@ class Evidence:
     def _note(self, slug: str, name: str, sentence: str) -> None:
         self._write(EventRecord(slug=slug, sentence=sentence, nodeid=name))
 
-    def _watch(self, item: pytest.Item, nextitem: Any, probe: Probe | None) -> Watch:
-        watch = Watch(self._root, probe)
+    def _watch(
+        self, item: pytest.Item, nextitem: Any, probe: Probe | None = None, *, opened: bool = True
+    ) -> Watch:
+        watch = Watch(self._root, probe, opened=opened)
         self._boundary.draw()
         watch.run(partial(self._run, item, nextitem))
         self._boundary.collect()
@@ -316,7 +318,7 @@ class Evidence:
     def opened_by(self, item: pytest.Item, nextitem: Any) -> list[set[OpenedAt]]:
         """Of each thing that a watched run leaves open, the places where it may have been opened;
         nothing where watching was refused."""
-        watch = self._watch(item, nextitem, None)
+        watch = self._watch(item, nextitem)
         left = watch.left()
         if watch.refused is not None:
             return []

@@ -96,12 +96,14 @@ class Watch:
     Args:
         root: the project's folder, cut from paths.
         heap: reads the C heap in use; None when that is not of interest.
+        opened: whether what stays open is of interest. Where neither is, events are only counted,
+            and the names of compiled functions noted, in an eighth of the time.
     """
 
-    def __init__(self, root: str, heap: Probe | None) -> None:
+    def __init__(self, root: str, heap: Probe | None, *, opened: bool = True) -> None:
         self._root = root
         self._heap = heap
-        self._tables: list[Table] = tables()
+        self._tables: list[Table] = tables() if opened else []
         self._counts: list[int | None] = []
         self._known: list[set[int]] = []
         self._opened: list[dict[int, _Opened]] = []
@@ -141,7 +143,9 @@ class Watch:
         self._deadline = _clock() + _MOST_S
         self._over = False
         later = threading.getprofile()
-        mine, tracer = self._event, self._trace
+        compares = self._heap is not None or bool(self._tables)
+        mine = self._event if compares else self._note_call
+        tracer = self._trace if compares else self._count_lines
         traces = _get_trace() is None
         threading.setprofile(mine)
         if traces:
@@ -203,6 +207,35 @@ class Watch:
         """The compiled code that was called from outside the harness."""
         return self._names.calls()
 
+    # --- events, where they are only counted ---------------------------------------------------
+
+    def _note_call(self, frame: FrameType, event: str, arg: Any) -> None:
+        """Threads may lose a count to each other: that is no matter, and a lock would cost more."""
+        if self._over:
+            return
+        self._count()
+        if event != "c_call":
+            return
+        try:
+            self._name_call(frame, self._names.name(arg) or "?", arg)
+        except Exception as error:  # noqa: BLE001 - a profiler that raises would fail the test
+            self._give_up(_failed(error))
+
+    def _count_lines(self, frame: FrameType, event: str, arg: Any) -> Any:  # noqa: ARG002
+        if self._over or self._is_quiet(frame.f_code.co_filename):
+            return None
+
+        def local(frame: FrameType, event: str, arg: Any) -> Any:  # noqa: ARG001
+            self._count()
+            return local
+
+        return local
+
+    def _count(self) -> None:
+        self.events += 1
+        if not self.events & _CLOCK_MASK and _clock() > self._deadline:
+            self._give_up(f"the test makes more calls than can be watched in {_MOST_S:g} s")
+
     # --- events --------------------------------------------------------------------------------
 
     def _event(self, frame: FrameType, event: str, arg: Any) -> None:
@@ -224,7 +257,7 @@ class Watch:
                 if self._noted() != noted:
                     self._in_use = self._read_heap()
         except Exception as error:  # noqa: BLE001 - a profiler that raises would fail the test
-            self._give_up(f"watching calls failed ({type(error).__name__}: {error})")
+            self._give_up(_failed(error))
         finally:
             self._turn.release()
 
@@ -266,8 +299,7 @@ class Watch:
         if event == "c_call":
             name = self._names.name(arg) or "?"
             active.append((id(frame), name))
-            if not self._is_machinery(frame.f_code):
-                self._names.note(frame.f_code.co_filename, frame.f_lineno, name, arg)
+            self._name_call(frame, name, arg)
         elif event == "call":
             active.append(_PYTHON)
         elif event == "return":
@@ -305,9 +337,8 @@ class Watch:
         """Charge what has changed since the last event to the code that ran in between."""
         before, self._in_use = self._in_use, self._read_heap()
         grown = self._in_use - before if self._heap is not None else 0
-        self.events += 1
-        if not self.events & _CLOCK_MASK and _clock() > self._deadline:
-            self._give_up(f"the test makes more calls than can be watched in {_MOST_S:g} s")
+        self._count()
+        if self._over:
             return
         changed = [
             (position, count)
@@ -375,6 +406,10 @@ class Watch:
                 found.append(None if frame is None else self._site(frame, name, 0))
         return tuple(site for site in found if site is not None)
 
+    def _name_call(self, frame: FrameType, name: str, called: Any) -> None:
+        if not self._is_machinery(frame.f_code):
+            self._names.note(frame.f_code.co_filename, frame.f_lineno, name, called)
+
     # --- frames --------------------------------------------------------------------------------
 
     def _site(self, author: FrameType, name: str, line: int) -> Site | None:
@@ -411,6 +446,10 @@ class Watch:
             quiet = any(part in file for part in MACHINERY) or is_standard(file)
             self._quiet[file] = quiet
         return quiet
+
+
+def _failed(error: Exception) -> str:
+    return f"watching calls failed ({type(error).__name__}: {error})"
 
 
 _C_ENDS = ("c_return", "c_exception")

@@ -55,9 +55,9 @@ def _nobody_else_watches() -> Iterator[None]:
     sys.setprofile(None)
 
 
-def watched(call: Callable[[], object], *, heap: bool = False) -> Watch:
+def watched(call: Callable[[], object], *, heap: bool = False, opened: bool = True) -> Watch:
     """One watched call."""
-    watch = Watch(ROOT, Probes(paced=False).heap if heap else None)
+    watch = Watch(ROOT, Probes(paced=False).heap if heap else None, opened=opened)
     watch.run(call)
     return watch
 
@@ -282,24 +282,30 @@ def test_an_exception_passes_through() -> None:
     assert sys.getprofile() is None
 
 
-def test_a_failure_of_the_watch_does_not_reach_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("method", "opened"), [(Watch._compare, True), (Watch._name_call, False)])
+def test_a_failure_of_the_watch_does_not_reach_the_test(
+    method: Callable[..., None], opened: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is told."""
 
     def broken(*_: object) -> None:
         raise ValueError("broken")
 
-    monkeypatch.setattr(Watch, "_compare", broken)
+    monkeypatch.setattr(Watch, method.__name__, broken)
     done: list[int] = []
-    watch = watched(lambda: done.append(len("x")))
+    watch = watched(lambda: done.append(len("x")), opened=opened)
     assert done == [1]
     assert watch.refused is not None
     assert "ValueError: broken" in watch.refused
 
 
-def test_a_test_of_too_many_calls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_test_of_too_many_calls_is_given_up(
+    opened: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its run goes on without the watch."""
     monkeypatch.setattr(watching, "_MOST_S", 0.0)
-    watch = watched(lambda: [abs(n) for n in range(2000)])
+    watch = watched(lambda: [abs(n) for n in range(2000)], opened=opened)
     assert watch.refused is not None
     assert "more calls than can be watched" in watch.refused
 
@@ -412,9 +418,12 @@ def test_a_heap_that_is_slow_to_read_is_given_up(
     assert told_by("t", [watch, whole], ROOT, []).heap == []
 
 
-def test_a_run_that_counted_calls_says_whether_the_heap_can_be_read_around_them() -> None:
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_run_that_counted_calls_says_whether_the_heap_can_be_read_around_them(
+    opened: bool,
+) -> None:
     """Going by what a reading takes."""
-    watch = watched(lambda: [str(n) for n in range(100)])
+    watch = watched(lambda: [str(n) for n in range(100)], opened=opened)
     assert watch.events >= 100
     assert not watch.reads_heap
     assert too_many_readings(lambda: 0, watch.events) is None
@@ -437,10 +446,23 @@ def test_what_the_watch_itself_notes_is_nobodys_heap() -> None:
     assert sum(map(abs, heap.values())) < 2000
 
 
-def test_calls_of_extensions_are_noted() -> None:
+def test_lines_are_counted_where_only_names_are_of_interest() -> None:
+    """Each of them would be a look at the heap."""
+
+    def events(lines: int) -> int:
+        space: dict[str, Callable[[], None]] = {}
+        text = "def run():\n" + "    x = 1\n" * lines
+        exec(compile(text, "lines.py", "exec"), space)  # noqa: S102
+        return watched(space["run"], opened=False).events
+
+    assert events(500) - events(10) == 490
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_calls_of_extensions_are_noted(opened: bool) -> None:
     """With their shared object; the standard library's are not."""
     encoder = msgspec.json.Encoder()
-    watch = watched(lambda: (encoder.encode([1]), os.getpid()))
+    watch = watched(lambda: (encoder.encode([1]), os.getpid()), opened=opened)
     (call,) = watch.calls()
     assert call.name == "msgspec.json.Encoder.encode"
     assert call.file == "test_watching.py"
