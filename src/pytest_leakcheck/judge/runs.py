@@ -14,7 +14,7 @@ from pytest_leakcheck.journal import Run
 from pytest_leakcheck.judge.lasting import maps_more
 from pytest_leakcheck.judge.leftovers import left_open
 from pytest_leakcheck.judge.native import native_cause, with_compiled_code
-from pytest_leakcheck.judge.repeats import Repeats, grows_never, median_late
+from pytest_leakcheck.judge.repeats import Repeats, floor_of, grows_never, median_late
 from pytest_leakcheck.judge.statistics import median_growth, slope
 from pytest_leakcheck.judge.suspects import (
     DISTURBED,
@@ -115,8 +115,11 @@ def causes_of(run: Run, nodeid: str) -> list[Cause]:
     null = null_floor(run)
     heap = statistics.median(r.growth.heap_bytes or 0 for r in steady) - (null.heap_bytes or 0)
     # The first traced run fills caches that tracing itself needs.
-    python = min((r.growth.python_bytes or 0 for r in traced), default=0)
-    python -= null.python_bytes or 0
+    left = min((r.growth.python_bytes or 0 for r in traced), default=0)
+    python = float(left - (null.python_bytes or 0))
+    if statistics.median(r.growth.blocks or 0 for r in steady) <= floor_of(null, "blocks"):
+        # Python objects that stay are in the C heap then; the others were there for that run.
+        python = min(python, heap)
     sites = [site for record in run.captures.get(nodeid, []) for site in record.sites]
     if maps_more(Repeats(steady, null), settings_of(run).thresholds):
         heap = statistics.median(r.growth.mapped_bytes or 0 for r in steady)

@@ -39,6 +39,7 @@ from pytest_leakcheck.judge.repeats import (
     grows_always,
     median_late,
     noises,
+    usual_amount,
 )
 from pytest_leakcheck.judge.statistics import spread
 from pytest_leakcheck.records import Cause, Growth, RepeatRecord, Slope, VerdictName
@@ -300,13 +301,16 @@ def _replaced(repeats: Repeats, always: Sequence[str]) -> bool:
 
 
 def _heap_supported(repeats: Repeats, limits: Thresholds) -> bool:
-    """Whether C heap that grows alone is believed: it is steady, or RSS follows it."""
+    """Whether C heap that grows alone is believed: it is steady, but for one repeat at most to the
+    byte, or RSS follows it."""
     if grows_evenly("heap_bytes", repeats.windows, net_floor(repeats, "heap_bytes"), limits):
         return True
     heap = [
         (r.growth.heap_bytes or 0) - floor_of(repeats.null, "heap_bytes") for r in repeats.steady
     ]
-    if len(heap) >= limits.steady_runs and spread(heap) <= limits.steady_spread:
+    if len(heap) >= limits.steady_runs and (
+        spread(heap) <= limits.steady_spread or usual_amount(repeats.steady, "heap_bytes")
+    ):
         return True
     rss = sum(
         (r.growth.rss_bytes or 0) - floor_of(repeats.null, "rss_bytes") for r in repeats.steady

@@ -22,7 +22,7 @@ from pytest_leakcheck.judge.repeats import (
     only_replaces,
     usual_amount,
 )
-from pytest_leakcheck.judge.runs import judge_run
+from pytest_leakcheck.judge.runs import causes_of, judge_run
 from pytest_leakcheck.judge.verdict import (
     Judgement,
     judge_repeats,
@@ -32,6 +32,7 @@ from pytest_leakcheck.judge.verdict import (
 from pytest_leakcheck.records import (
     SCHEMA,
     AssignRecord,
+    CaptureRecord,
     Cause,
     CauseRecord,
     FixtureRecord,
@@ -43,6 +44,7 @@ from pytest_leakcheck.records import (
     RepeatRecord,
     ResourceRecord,
     RunInfo,
+    Site,
     SkipRecord,
     StartRecord,
     TestRecord,
@@ -265,6 +267,29 @@ TABLE: dict[str, tuple[Repeats, VerdictName, str]] = {
         Repeats(steady(heap_bytes=HEAP_STEADY[:5])),
         "unconfirmed",
         "no second signal agrees",
+    ),
+    "heap, to the byte on all repeats but one": (
+        Repeats(
+            steady(heap_bytes=[256, 256, 256, 256, 1664, 256]),
+            net=Growth(heap_bytes=1568),
+            net_runs=6,
+        ),
+        "leak",
+        "bytes of C heap per run",
+    ),
+    "heap, to the byte on all repeats but two": (
+        Repeats(steady(heap_bytes=[256, 1664, 256, 256, 1664, 256])),
+        "unconfirmed",
+        "no second signal agrees",
+    ),
+    "heap, to the byte on all repeats but one, and given back": (
+        Repeats(
+            steady(heap_bytes=[256, 256, 256, 256, 1664, 256]),
+            net=Growth(heap_bytes=300),
+            net_runs=6,
+        ),
+        "settles",
+        "",
     ),
     "heap, erratic": (Repeats(steady(heap_bytes=HEAP_ERRATIC)), "unconfirmed", "no second signal"),
     "heap, erratic, RSS follows": (
@@ -1112,6 +1137,23 @@ def test_causes_are_summed_over_their_witnesses_worst_first() -> None:
     assert first.total["python_bytes"] == 18_000
     assert first.slopes["survivors"].per_run == 2
     assert second.witnesses == ["t.py::t[a]"]
+
+
+def test_what_a_trace_saw_for_one_run_hides_no_native_cause() -> None:
+    """Python objects would cost blocks, or be in the C heap."""
+    site = Site(
+        file="store.abi3.so", line=0, bytes=338, blocks=7, native=True, library="store.abi3.so"
+    )
+    capture = CaptureRecord(nodeid="t.py::a", capture="a.bin", runs=2, sites=[site])
+
+    def heads(blocks: list[int]) -> list[str]:
+        repeats = [*steady(heap_bytes=[384] * 6, blocks=blocks), *traced(1056, 1056)]
+        repeats = [msgspec.structs.replace(record, nodeid="t.py::a") for record in repeats]
+        run = a_run(swept("t.py::a"), repeats={"t.py::a": repeats}, captures={"t.py::a": [capture]})
+        return [found.head for found in causes_of(run, "t.py::a")]
+
+    assert heads([-15, 0, 15, -15, 0, 15]) == ["code in store.abi3.so"]
+    assert heads([4] * 6) == []
 
 
 def test_what_no_cause_keeps_alone_is_counted_beside_each() -> None:
