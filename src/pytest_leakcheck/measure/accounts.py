@@ -18,6 +18,7 @@ import msgspec
 
 from pytest_leakcheck.measure.caches import settle_warning_filters
 from pytest_leakcheck.measure.forks import forks_so_far
+from pytest_leakcheck.measure.grace import Grace
 from pytest_leakcheck.measure.resources import NewDescriptors
 from pytest_leakcheck.measure.retention import (
     Left,
@@ -83,6 +84,7 @@ class Accounts:
         self._spans = Spans()
         self._shapes = Shapes()
         self._descriptors = NewDescriptors()
+        self._grace = Grace(probes.threads)
         self._heap_objects = 0
         self._index = 0
         self._fixtures: list[_OpenFixture] = []
@@ -176,6 +178,11 @@ class Accounts:
         settle_warning_filters()
         heap_before = self._probes.heap_before()
         found = self._boundary.collect()
+        if self._grace.wait(self._usual_threads(), self._probes.elapsed()):
+            # What the threads gave back is the garbage's, where it was a collection that ended
+            # them. What they let go of goes now.
+            heap_before = heap_before if found else None
+            found += 1 + self._boundary.collect()
         reading = self._probes.read(heap_before=None if found else heap_before)
         mine, types, of_pytest, of_fixtures = self._look(item)
         self._note_disturbances()
@@ -221,6 +228,11 @@ class Accounts:
         self._begin_anew(reading)
         self._harness_s += _clock() - start
         return record
+
+    def _usual_threads(self) -> int | None:
+        """Threads that were there before the test, or are wider fixtures'."""
+        before, charged = self._base.threads, self._charged.threads
+        return before if before is None or charged is None else before + charged
 
     def _opened(self, reading: Reading, own: Growth) -> list[str]:
         """What the test left open, by name, where no wider fixture opened or closed anything."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,41 @@ def test_late_garbage_is_counted(house: House) -> None:
     record = house.close()
     assert things(record) == 0
     assert record.late.objects >= 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted twice on Linux only")
+def test_a_thread_on_its_way_out_is_no_thread_that_stays(house: House) -> None:
+    """Nor is what it holds: the test is charged with neither, and the next one not credited."""
+    house.accounts.begin_test("t.py::a")
+    ends = time.monotonic() + 0.005
+
+    def finish(things: list[Thing]) -> None:
+        while time.monotonic() < ends:
+            time.sleep(0.001)
+        things.append(Thing())  # a cycle's worth of work at its end
+        things[0].itself = things  # type: ignore[attr-defined]
+
+    threading.Thread(target=finish, args=([],)).start()
+    record = house.close()
+    assert (record.growth.threads, things(record), record.late.heap_bytes) == (0, 0, None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted twice on Linux only")
+def test_threads_of_wider_fixtures_are_not_waited_for(house: House) -> None:
+    """They are there to stay."""
+    stop = threading.Event()
+    house.accounts.begin_test("t.py::a")
+    house.accounts.fixture_begins()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    house.accounts.fixture_ends(1, "pool", "module", "t.py")
+    try:
+        record = house.close()
+    finally:
+        stop.set()
+        thread.join()
+    assert record.growth.threads == 0
+    assert house.accounts._grace._spent_s == 0
 
 
 def test_wider_fixtures_pay_for_their_set_up(house: House) -> None:
