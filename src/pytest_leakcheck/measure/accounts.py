@@ -176,13 +176,11 @@ class Accounts:
         start = _clock()
         settle_log_buffers(item)
         settle_warning_filters()
+        self._wait()
         heap_before = self._probes.heap_before()
         found = self._boundary.collect()
-        if self._grace.wait(self._usual_threads(), self._probes.elapsed()):
-            # What the threads gave back is the garbage's, where it was a collection that ended
-            # them. What they let go of goes now.
-            heap_before = heap_before if found else None
-            found += 1 + self._boundary.collect()
+        if found and self._wait(collected=True):
+            self._boundary.collect()  # what they have let go of
         reading = self._probes.read(heap_before=None if found else heap_before)
         mine, types, of_pytest, of_fixtures = self._look(item)
         self._note_disturbances()
@@ -229,10 +227,13 @@ class Accounts:
         self._harness_s += _clock() - start
         return record
 
-    def _usual_threads(self) -> int | None:
-        """Threads that were there before the test, or are wider fixtures'."""
-        before, charged = self._base.threads, self._charged.threads
-        return before if before is None or charged is None else before + charged
+    def _wait(self, *, collected: bool = False) -> bool:
+        """Give threads a moment to end that were not there before the test, and are not wider
+        fixtures'; whether one has."""
+        usual = self._base.threads
+        if usual is not None:
+            usual += self._charged.threads or 0
+        return self._grace.wait(usual, self._probes.elapsed(), collected=collected)
 
     def _opened(self, reading: Reading, own: Growth) -> list[str]:
         """What the test left open, by name, where no wider fixture opened or closed anything."""

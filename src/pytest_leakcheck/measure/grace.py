@@ -17,7 +17,8 @@ _SHARE, _CREDIT_S = 0.02, 0.1
 
 
 class Grace:
-    """Waits for threads to end, within a share of the run's time.
+    """Waits for threads to end, within a share of the run's time: those that end by themselves, and
+    those of what a collection has found.
 
     Args:
         threads: counts those of the process; ``None`` where they cannot be seen.
@@ -25,10 +26,10 @@ class Grace:
 
     def __init__(self, threads: Callable[[], int | None]) -> None:
         self._threads = threads
-        self._vain = 0
+        self._vain = {False: 0, True: 0}
         self._spent_s = 0.0
 
-    def wait(self, usual: int | None, elapsed_s: float) -> bool:
+    def wait(self, usual: int | None, elapsed_s: float, *, collected: bool = False) -> bool:
         """Wait while there are more threads than usual; whether one of them has ended.
 
         Where there are no more it costs a count of the threads. Others may run meanwhile.
@@ -36,13 +37,16 @@ class Grace:
         Args:
             usual: how many there were before the test, those of wider fixtures included.
             elapsed_s: since the run began.
+            collected: a collection has just found something, which may have had threads. Where
+                threads always end so, they do not end before, and the other way round.
         """
         before = self._threads()
         if before is None or usual is None or before <= usual:
             return False
         start, pause, now = _clock(), _FIRST_PAUSE_S, before
         left = _CREDIT_S + _SHARE * elapsed_s - self._spent_s
-        longest = _FIRST_PAUSE_S if self._vain >= _MOST_VAIN_WAITS else _LONGEST_PAUSE_S
+        hopeless = self._vain[collected] >= _MOST_VAIN_WAITS
+        longest = _FIRST_PAUSE_S if hopeless else _LONGEST_PAUSE_S
         while now > usual and pause <= min(left, longest):
             _sleep(pause)
             left -= pause
@@ -51,5 +55,5 @@ class Grace:
         self._spent_s += _clock() - start
         ended = now < before
         # A wait that was cut off says nothing.
-        self._vain = 0 if ended else self._vain + (pause > longest)
+        self._vain[collected] = 0 if ended else self._vain[collected] + (pause > longest)
         return ended

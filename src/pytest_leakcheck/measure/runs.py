@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.measure.caches import clear_interpreter_caches, settle_warning_filters
+from pytest_leakcheck.measure.grace import Grace
 from pytest_leakcheck.measure.rerun import rerun
 from pytest_leakcheck.measure.retention import drop_finished, settle_log_buffers, survivors_of
 from pytest_leakcheck.measure.signals import Probes, given_back, growth
@@ -129,6 +130,7 @@ class Runs:
         self._hopeless = self._vain_items = 0
         self._longest_pause = _LONGEST_PAUSE_S
         self._last: tuple[pytest.Item, Reading] | None = None
+        self._grace = Grace(probes.threads)
         self._left = IdsOfRepeats()
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
 
@@ -187,6 +189,8 @@ class Runs:
         outcome = self._run(item, nextitem)
         duration = _clock() - start
         settle_log_buffers(item)
+        # What threads give back that are about to end is no garbage.
+        self._grace.wait(base.threads, self._probes.elapsed())
         before = self._probes.read(peak=False)
         self._boundary.collect()
         after = self._read_settled(base)

@@ -6,6 +6,7 @@ import gc
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,38 @@ def test_a_thread_on_its_way_out_is_no_thread_that_stays(house: House) -> None:
 
     threading.Thread(target=finish, args=([],)).start()
     record = house.close()
-    assert (record.growth.threads, things(record), record.late.heap_bytes) == (0, 0, None)
+    assert (record.growth.threads, things(record)) == (0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted twice on Linux only")
+@pytest.mark.parametrize("garbage", [False, True])
+def test_what_a_thread_gives_back_is_late_where_a_collection_ended_it(
+    garbage: bool, house: House
+) -> None:
+    """Else it is no garbage, whatever else a collection finds."""
+    if house.probes.heap() is None:
+        pytest.skip("the C heap is not seen")
+    house.accounts.begin_test("t.py::a")
+    stop = threading.Event()
+
+    def hold() -> None:
+        held = bytearray(100_000)
+        stop.wait()
+        time.sleep(0.003)
+        held.clear()
+
+    threading.Thread(target=hold).start()
+    client = Thing()
+    client.itself = client  # type: ignore[attr-defined]
+    if garbage:
+        weakref.finalize(client, stop.set)
+    else:
+        stop.set()
+    del client
+    record = house.close()
+    assert record.growth.threads == 0
+    assert record.late.objects > 0
+    assert ((record.late.heap_bytes or 0) >= 100_000) is garbage
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted twice on Linux only")

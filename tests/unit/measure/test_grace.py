@@ -80,6 +80,22 @@ def test_where_threads_stay_waits_get_short(clock: Clock) -> None:
     assert clock.taken() == WHOLE
 
 
+def test_threads_that_only_a_collection_ends_are_waited_for_after_it(clock: Clock) -> None:
+    """What is in vain before it says nothing of the time after it."""
+    ends = [0.0]
+    grace = threads_until(clock, ends)
+    waits: list[tuple[float, float]] = []
+    for _ in range(6):
+        ends[0] = clock.now + 9.0
+        grace.wait(1, LONG_RUN_S)
+        before = sum(clock.taken())
+        ends[0] = clock.now + 0.005
+        assert grace.wait(1, LONG_RUN_S, collected=True)
+        waits.append((before, sum(clock.taken())))
+    assert waits[2] == pytest.approx((0.031, 0.007))
+    assert waits[3:] == [pytest.approx((0.001, 0.007))] * 3
+
+
 def test_waits_keep_within_a_share_of_the_run(clock: Clock) -> None:
     """A tenth of a second from the start, then a fiftieth of its time."""
     ends = [0.0]
