@@ -94,15 +94,20 @@ def _nearest(
 
 
 def _compiled(first: Site, sites: list[Site]) -> Cause:
-    """Compiled code allocated it."""
+    """Compiled code allocated it.
+
+    Who called code without a name does not count in its fingerprint: of several allocations of one
+    library another may be the largest in the next test, or have no caller in Python.
+    """
     library = _name(first.library)
     function = first.function or (f"code called by {first.caller}" if first.caller else "code")
+    named = first.function or ("code" if library else function)
     head = f"{function} in {library}" if library else function
     if not library and first.file != "?":
         head += f" ({first.file})"
     calling = f"called by {first.caller}" if first.caller and first.function else ""
     return Cause(
-        fingerprint=_fingerprint(function, _stable(library) or first.file),
+        fingerprint=_fingerprint(named, _stable(library) or first.file),
         kind="native",
         head=head,
         holder="",

@@ -80,6 +80,22 @@ def test_a_library_without_symbols_is_told_by_who_called_it() -> None:
     assert cause.head == ("code called by test_a (t.py) in _igraph.cpython-311-x86_64-linux-gnu.so")
 
 
+def test_who_called_code_without_a_name_makes_no_other_cause() -> None:
+    """Which of a library's allocations is the largest differs from test to test; where the library
+    is not known either, who called it is all that there is."""
+
+    def fingerprint(library: str, **more: object) -> str:
+        cause = native_cause([site("", 300, library, **more), site("", 200, library)], 500)
+        assert cause is not None
+        return cause.fingerprint
+
+    known = {
+        fingerprint(LIBRARY, caller=caller) for caller in ("start (a.py)", "", "_delete (b.py)")
+    }
+    assert known == {fingerprint(LIBRARY)}
+    assert fingerprint("", file="?") != fingerprint("", file="?", caller="start (a.py)")
+
+
 def python_site(library: str = "") -> Site:
     """Python objects that stayed."""
     return Site(file="t.py", line=7, function="body", bytes=2000, blocks=20, library=library)
