@@ -84,7 +84,7 @@ class Accounts:
         self._spans = Spans()
         self._shapes = Shapes()
         self._descriptors = NewDescriptors()
-        self._grace = Grace(probes.threads)
+        self._grace = Grace(probes.threads, probes.elapsed)
         self._heap_objects = 0
         self._index = 0
         self._fixtures: list[_OpenFixture] = []
@@ -233,7 +233,7 @@ class Accounts:
         usual = self._base.threads
         if usual is not None:
             usual += self._charged.threads or 0
-        return self._grace.wait(usual, self._probes.elapsed(), collected=collected)
+        return self._grace.wait(usual, collected=collected)
 
     def _opened(self, reading: Reading, own: Growth) -> list[str]:
         """What the test left open, by name, where no wider fixture opened or closed anything."""

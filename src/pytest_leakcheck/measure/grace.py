@@ -22,21 +22,21 @@ class Grace:
 
     Args:
         threads: counts those of the process; ``None`` where they cannot be seen.
+        elapsed: seconds since the run began.
     """
 
-    def __init__(self, threads: Callable[[], int | None]) -> None:
-        self._threads = threads
+    def __init__(self, threads: Callable[[], int | None], elapsed: Callable[[], float]) -> None:
+        self._threads, self._elapsed = threads, elapsed
         self._vain = {False: 0, True: 0}
         self._spent_s = 0.0
 
-    def wait(self, usual: int | None, elapsed_s: float, *, collected: bool = False) -> bool:
+    def wait(self, usual: int | None, *, collected: bool = False) -> bool:
         """Wait while there are more threads than usual; whether one of them has ended.
 
         Where there are no more it costs a count of the threads. Others may run meanwhile.
 
         Args:
             usual: how many there were before the test, those of wider fixtures included.
-            elapsed_s: since the run began.
             collected: a collection has just found something, which may have had threads. Where
                 threads always end so, they do not end before, and the other way round.
         """
@@ -44,7 +44,7 @@ class Grace:
         if before is None or usual is None or before <= usual:
             return False
         start, pause, now = _clock(), _FIRST_PAUSE_S, before
-        left = _CREDIT_S + _SHARE * elapsed_s - self._spent_s
+        left = _CREDIT_S + _SHARE * self._elapsed() - self._spent_s
         hopeless = self._vain[collected] >= _MOST_VAIN_WAITS
         longest = _FIRST_PAUSE_S if hopeless else _LONGEST_PAUSE_S
         while now > usual and pause <= min(left, longest):

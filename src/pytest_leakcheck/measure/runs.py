@@ -130,7 +130,7 @@ class Runs:
         self._hopeless = self._vain_items = 0
         self._longest_pause = _LONGEST_PAUSE_S
         self._last: tuple[pytest.Item, Reading] | None = None
-        self._grace = Grace(probes.threads)
+        self._grace = Grace(probes.threads, probes.elapsed)
         self._left = IdsOfRepeats()
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
 
@@ -190,7 +190,7 @@ class Runs:
         duration = _clock() - start
         settle_log_buffers(item)
         # What threads give back that are about to end is no garbage.
-        self._grace.wait(base.threads, self._probes.elapsed())
+        self._grace.wait(base.threads)
         before = self._probes.read(peak=False)
         self._boundary.collect()
         after = self._read_settled(base)

@@ -126,12 +126,14 @@ def test_a_thread_on_its_way_out_is_no_thread_that_stays(house: House) -> None:
     def finish(things: list[Thing]) -> None:
         while time.monotonic() < ends:
             time.sleep(0.001)
-        things.append(Thing())  # a cycle's worth of work at its end
+        things.append(Thing())  # in a cycle, which a collection has to find
         things[0].itself = things  # type: ignore[attr-defined]
 
     threading.Thread(target=finish, args=([],)).start()
     record = house.close()
     assert (record.growth.threads, things(record)) == (0, 0)
+    house.accounts.begin_test("t.py::b")
+    assert house.close().growth.threads == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted twice on Linux only")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pytest_leakcheck.measure import grace
@@ -38,29 +40,31 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def threads_until(clock: Clock, ends: list[float], stay: int = 1) -> Grace:
-    """Grace where, beside some threads that stay, one ends at each of these times."""
-    return Grace(lambda: stay + sum(end > clock.now for end in ends))
+def threads_until(
+    clock: Clock, ends: list[float], elapsed: Callable[[], float] = lambda: LONG_RUN_S
+) -> Grace:
+    """Grace where, beside a thread that stays, one ends at each of these times."""
+    return Grace(lambda: 1 + sum(end > clock.now for end in ends), elapsed)
 
 
 def test_no_time_passes_where_no_thread_is_new(clock: Clock) -> None:
     """Or where they cannot be seen."""
-    assert not threads_until(clock, []).wait(1, LONG_RUN_S)
-    assert not threads_until(clock, []).wait(2, LONG_RUN_S)
-    assert not threads_until(clock, [9.0]).wait(None, LONG_RUN_S)
-    assert not Grace(lambda: None).wait(1, LONG_RUN_S)
+    assert not threads_until(clock, []).wait(1)
+    assert not threads_until(clock, []).wait(2)
+    assert not threads_until(clock, [9.0]).wait(None)
+    assert not Grace(lambda: None, lambda: LONG_RUN_S).wait(1)
     assert clock.taken() == []
 
 
 def test_a_thread_on_its_way_out_is_waited_for(clock: Clock) -> None:
     """No longer than it takes."""
-    assert threads_until(clock, [0.002, 0.005]).wait(1, LONG_RUN_S)
+    assert threads_until(clock, [0.002, 0.005]).wait(1)
     assert clock.taken() == WHOLE[:3]
 
 
 def test_threads_of_which_one_ends_were_worth_the_wait(clock: Clock) -> None:
     """The other is told as one that stays."""
-    assert threads_until(clock, [0.002, 9.0]).wait(1, LONG_RUN_S)
+    assert threads_until(clock, [0.002, 9.0]).wait(1)
     assert clock.taken() == WHOLE
 
 
@@ -69,14 +73,14 @@ def test_where_threads_stay_waits_get_short(clock: Clock) -> None:
     ends = [9.0]
     grace = threads_until(clock, ends)
     for _ in range(3):
-        assert not grace.wait(1, LONG_RUN_S)
+        assert not grace.wait(1)
         assert clock.taken() == WHOLE
-    assert not grace.wait(1, LONG_RUN_S)
+    assert not grace.wait(1)
     assert clock.taken() == WHOLE[:1]
     ends.append(clock.now + 0.0005)
-    assert grace.wait(1, LONG_RUN_S)
+    assert grace.wait(1)
     assert clock.taken() == WHOLE[:1]
-    assert not grace.wait(1, LONG_RUN_S)
+    assert not grace.wait(1)
     assert clock.taken() == WHOLE
 
 
@@ -87,10 +91,10 @@ def test_threads_that_only_a_collection_ends_are_waited_for_after_it(clock: Cloc
     waits: list[tuple[float, float]] = []
     for _ in range(6):
         ends[0] = clock.now + 9.0
-        grace.wait(1, LONG_RUN_S)
+        grace.wait(1)
         before = sum(clock.taken())
         ends[0] = clock.now + 0.005
-        assert grace.wait(1, LONG_RUN_S, collected=True)
+        assert grace.wait(1, collected=True)
         waits.append((before, sum(clock.taken())))
     assert waits[2] == pytest.approx((0.031, 0.007))
     assert waits[3:] == [pytest.approx((0.001, 0.007))] * 3
@@ -98,12 +102,12 @@ def test_threads_that_only_a_collection_ends_are_waited_for_after_it(clock: Cloc
 
 def test_waits_keep_within_a_share_of_the_run(clock: Clock) -> None:
     """A tenth of a second from the start, then a fiftieth of its time."""
-    ends = [0.0]
-    grace = threads_until(clock, ends)
+    ends, elapsed = [0.0], [0.0]
+    grace = threads_until(clock, ends, lambda: elapsed[0])
 
     def wait(elapsed_s: float) -> float:
-        ends[0] = clock.now + 0.029
-        grace.wait(1, elapsed_s)
+        ends[0], elapsed[0] = clock.now + 0.029, elapsed_s
+        grace.wait(1)
         return sum(clock.taken())
 
     first = [wait(0.0) for _ in range(9)]
