@@ -71,9 +71,17 @@ def still_undecided(repeats: Repeats, limits: Thresholds) -> bool:
         grown = share_grown(repeats.steady, repeats.null, name, noise)
         if 0 < grown < 1 and (name != "blocks" or mostly_grows(repeats)):
             return True
-        if grown == 1 and not grows_always(repeats.steady, repeats.null, name, noise):
-            return True
-    return False
+    return tails_off(repeats, limits)
+
+
+def tails_off(repeats: Repeats, limits: Thresholds) -> bool:
+    """Whether some signal grew on every repeat, but less and less: a cache that fills, or a small
+    leak beside what the first repeats happened to leave. More repeats tell."""
+    return any(
+        share_grown(repeats.steady, repeats.null, name, noise) == 1
+        and not grows_always(repeats.steady, repeats.null, name, noise)
+        for name, noise in noises(limits).items()
+    )
 
 
 def adds_up(repeats: Repeats, name: str, noise: float, limits: Thresholds) -> bool:

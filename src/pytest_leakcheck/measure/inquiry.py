@@ -119,7 +119,7 @@ class Inquiry:
         self,
         item: pytest.Item,
         name: str,
-        steady: list[RepeatRecord],
+        steady: Sequence[RepeatRecord],
         nextitem: Any,
         *,
         replaces: bool,

@@ -6,7 +6,7 @@ its ``limit_growth``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from pytest_leakcheck.judge.lasting import comes_and_goes, still_undecided
-from pytest_leakcheck.judge.repeats import (
-    Repeats,
-    grows_never,
-    is_calm,
-    is_quick,
-    median_late,
-    only_replaces,
-)
+from pytest_leakcheck.judge.lasting import comes_and_goes
+from pytest_leakcheck.judge.repeats import Repeats, median_late
 from pytest_leakcheck.judge.statistics import median_growth
+from pytest_leakcheck.judge.stopping import (
+    is_decided,
+    is_slow_and_calm,
+    lately_only_replaces,
+    runs_that_grew,
+)
 from pytest_leakcheck.judge.suspects import garbage_kin
-from pytest_leakcheck.judge.verdict import grows_exactly, judge_repeats, worth_explaining
+from pytest_leakcheck.judge.verdict import judge_repeats, worth_explaining
 from pytest_leakcheck.measure.calibration import calibrate
 from pytest_leakcheck.measure.evidence import Evidence, Held
 from pytest_leakcheck.measure.inquiry import Floor, Inquiry
@@ -152,7 +151,7 @@ class Repeater:
         found = Repeats(steady=steady, null=self._floor.null)
         if any(record.outcome != "passed" for record in steady):
             return found
-        calm = self._is_slow_and_calm(records)
+        calm = is_slow_and_calm(records, self._floor.null, settings)
         if calm or not worth_explaining(found, settings.thresholds):
             verdict = judge_repeats(found, settings.thresholds).verdict
             again = comes_and_goes(found, settings.thresholds, times=2)
@@ -200,18 +199,21 @@ class Repeater:
     ) -> tuple[list[RepeatRecord], Held | None]:
         """The steady repeats, the last on the tape; and who holds what grows, where that ended
         them."""
-        warmups = self._settings.warmups
+        settings, null = self._settings, self._floor.null
+        warmups = settings.warmups
         asked = False
-        for number in range(self._settings.weak_repeats):
+        for number in range(settings.weak_repeats):
             record = self._runs.repeat(item, name, "steady", number, nextitem, keep_ids=True)
             self._tape.append(record)
             records = self._tape.records()
             steady = records[warmups:]
-            if self._is_decided(steady) or self._is_slow_and_calm(records):
+            if is_decided(steady, null, settings, patient=self._patient) or is_slow_and_calm(
+                records, null, settings
+            ):
                 return steady, None
             if not asked:
-                replaces = self._only_replaces(steady)
-                runs = steady if replaces else self._runs_that_grew(records)
+                replaces = lately_only_replaces(steady, null, settings, patient=self._patient)
+                runs = steady if replaces else runs_that_grew(records, null, settings)
                 asked = bool(runs)
                 held = asked and self._inquiry.deciding_holders(
                     item, name, runs, nextitem, replaces=replaces
@@ -223,66 +225,8 @@ class Repeater:
             del record, records, steady
         return self._tape.records()[warmups:], None
 
-    def _runs_that_grew(self, records: list[RepeatRecord]) -> list[RepeatRecord]:
-        """The last runs of a test that takes a while, where all of them grew and it pays to ask
-        already who holds that: where it is known, fewer repeats are enough. The last warm-up is as
-        good as a repeat. None, where it does not pay."""
-        settings = self._settings
-        for first in (settings.warmups - 1, settings.warmups):
-            runs = records[first:]
-            if len(runs) < settings.known_repeats:
-                break
-            longest = max(record.duration_s for record in runs)
-            if longest >= settings.known_s and grows_exactly(runs, self._floor.null):
-                return runs
-        return []
 
-    def _only_replaces(self, steady: list[RepeatRecord]) -> bool:
-        """Whether as many repeats as let a calm test go brought nothing but objects: the last ones,
-        since blocks that only come and go may have come in any."""
-        calm = self._calm_repeats(steady)
-        last = steady[-calm:]
-        return len(last) == calm and only_replaces(
-            last, self._floor.null, self._settings.thresholds
-        )
-
-    def _is_decided(self, steady: list[RepeatRecord]) -> bool:
-        if steady[-1].outcome != "passed":
-            return True
-        calm = len(steady) >= self._calm_repeats(steady)
-        if calm and grows_never(steady, self._floor.null, self._settings.thresholds):
-            return True
-        return len(steady) >= self._enough(steady)
-
-    def _is_slow_and_calm(self, records: list[RepeatRecord]) -> bool:
-        """Whether a test that takes a while has calmed down, going by all its runs but the first:
-        a warm-up that left nothing is as good as a repeat."""
-        settings = self._settings
-        return not is_quick(records[settings.warmups :], settings) and is_calm(
-            records[1:], self._floor.null, settings.thresholds, settings.calm_repeats
-        )
-
-    def _calm_repeats(self, steady: list[RepeatRecord]) -> int:
-        """How many repeats without growth let a test go."""
-        settings = self._settings
-        patient = self._patient and is_quick(steady, settings)
-        return settings.most_repeats if patient else settings.calm_repeats
-
-    def _enough(self, steady: list[RepeatRecord]) -> int:
-        """How many repeats decide, going by those so far."""
-        settings, limits = self._settings, self._settings.thresholds
-        if grows_exactly(steady, self._floor.null):
-            return settings.repeats
-        found = Repeats(steady=steady, null=self._floor.null)
-        if not is_quick(steady, settings):
-            undecided = still_undecided(found, limits)
-            return settings.most_repeats if undecided else settings.repeats
-        if worth_explaining(found, limits) or comes_and_goes(found, limits):
-            return settings.weak_repeats
-        return settings.most_repeats
-
-
-def _as_steady(runs: list[RepeatRecord]) -> list[RepeatRecord]:
+def _as_steady(runs: Sequence[RepeatRecord]) -> list[RepeatRecord]:
     return [
         msgspec.structs.replace(run, phase="steady", number=number)
         for number, run in enumerate(runs)

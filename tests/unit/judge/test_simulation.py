@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import pytest
 
 from pytest_leakcheck.judge.endurance import window_runs
-from pytest_leakcheck.judge.repeats import Repeats, grows_never
+from pytest_leakcheck.judge.repeats import Repeats
+from pytest_leakcheck.judge.stopping import is_decided
 from pytest_leakcheck.judge.verdict import judge_repeats, worth_explaining
 from pytest_leakcheck.records import Growth, Phase, RepeatRecord, Site
 from pytest_leakcheck.settings import Settings
@@ -49,7 +50,7 @@ def repeat_and_judge(process: Process, seed: int) -> str:
     steady: list[RepeatRecord] = []
     while len(steady) < SETTINGS.weak_repeats:
         steady.append(record("steady", 1, runs))
-        if len(steady) >= SETTINGS.calm_repeats and grows_never(steady, Growth(), LIMITS):
+        if is_decided(steady, Growth(), SETTINGS):
             break
     found = Repeats(steady=steady)
     if not worth_explaining(found, LIMITS):
