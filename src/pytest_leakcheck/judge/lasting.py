@@ -65,8 +65,8 @@ def mostly_grows(repeats: Repeats) -> bool:
 
 
 def still_undecided(repeats: Repeats, limits: Thresholds) -> bool:
-    """Whether some signal grew on some repeats, but not on all: more repeats may tell. Blocks have
-    noise, and count where they grew on most."""
+    """Whether some signal grew on some repeats, but not on all, or tails off: more repeats may
+    tell. Blocks have noise, and count where they grew on most."""
     for name, noise in noises(limits).items():
         grown = share_grown(repeats.steady, repeats.null, name, noise)
         if 0 < grown < 1 and (name != "blocks" or mostly_grows(repeats)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from readings import steady
 
 from pytest_leakcheck.judge.stopping import (
     enough,
@@ -23,19 +24,9 @@ ONE_BLOCK = (2, 13, 3, 8, 1, 1, 7, 1, 1, 1, 1, 1)
 
 
 def runs(series: Series, seconds: float = QUICK, outcome: Outcome = "passed") -> list[RepeatRecord]:
-    """Runs from one series a signal; the others are quiet."""
-    quiet = dict.fromkeys(("heap_bytes", "blocks", "survivors", "fds", "threads", "children"), 0)
-    return [
-        RepeatRecord(
-            nodeid="t.py::test",
-            phase="steady",
-            number=number,
-            growth=Growth(**{**quiet, **dict(zip(series, values, strict=True))}),
-            outcome=outcome,
-            duration_s=seconds,
-        )
-        for number, values in enumerate(zip(*series.values(), strict=True))
-    ]
+    """Runs from one series a signal, that all took as long and ended alike."""
+    count = len(next(iter(series.values())))
+    return steady("steady", **series, duration_s=[seconds] * count, outcome=[outcome] * count)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +98,7 @@ def test_who_holds_it_is_asked_early_of_what_takes_a_while(
     seconds: float, grown: tuple[int, ...], count: int
 ) -> None:
     """Of all runs in a row that grew; the first of all never counts."""
-    blocks = tuple(3 * number for number in grown)
-    records = runs({"survivors": grown, "blocks": blocks}, seconds)
+    records = runs({"survivors": grown}, seconds)
     asked = runs_that_grew(records, Growth(), SETTINGS)
     assert len(asked) == count
     assert list(asked) == records[len(records) - count :]

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from readings import QUIET, repeat, steady
 
 from pytest_leakcheck.journal import Run, Span
 from pytest_leakcheck.judge.lasting import repeat_slopes, still_undecided
@@ -39,7 +40,6 @@ from pytest_leakcheck.records import (
     Growth,
     JudgedRun,
     Late,
-    Phase,
     Reading,
     RepeatRecord,
     ResourceRecord,
@@ -56,28 +56,6 @@ from pytest_leakcheck.settings import Settings, Thresholds
 
 QUICK = settings(max_examples=60, deadline=None)
 LIMITS = Thresholds()
-QUIET: dict[str, int | None] = dict.fromkeys(
-    ("rss_bytes", "heap_bytes", "blocks", "survivors", "fds", "threads", "children"), 0
-)
-
-
-def repeat(
-    phase: Phase = "steady", number: int = 0, nodeid: str = "t.py::test", **values: Any
-) -> RepeatRecord:
-    """One repeat; quiet in every signal that is not given, and objects have blocks."""
-    values.setdefault("blocks", max(0, 3 * (values.get("survivors") or 0)))
-    told = {name: values.pop(name) for name in list(values) if name in Growth.__struct_fields__}
-    growth = Growth(python_bytes=told.pop("python_bytes", None), **{**QUIET, **told})
-    return RepeatRecord(nodeid=nodeid, phase=phase, number=number, growth=growth, **values)
-
-
-def steady(phase: Phase = "steady", **series: Any) -> list[RepeatRecord]:
-    """Repeats from one series a signal."""
-    runs = len(next(iter(series.values())))
-    return [
-        repeat(phase, n, **{name: values[n] for name, values in series.items()})
-        for n in range(runs)
-    ]
 
 
 def traced(*left: int) -> list[RepeatRecord]:
