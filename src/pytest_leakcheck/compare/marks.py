@@ -163,9 +163,10 @@ def _changed(signal: str, before: Slope, after: Slope) -> bool:
         return False
     if before.low <= after.high and after.low <= before.high:
         return False
-    change = abs(after.per_run - before.per_run)
-    larger = max(abs(after.per_run), abs(before.per_run))
-    return change > 0 and change >= max(RELATIVE * larger, NOISE.get(signal, 0.0))
+    # What shrinks, as threads do that an earlier test left, is no growth that lessened.
+    old, new = max(0.0, before.per_run), max(0.0, after.per_run)
+    change = abs(new - old)
+    return change > 0 and change >= max(RELATIVE * max(old, new), NOISE.get(signal, 0.0))
 
 
 def _step(signal: str, before: Mapping[str, Slope], after: Mapping[str, Slope]) -> str:

@@ -165,6 +165,25 @@ def test_steps_of_the_address_space_do_not_decide_beside_the_heap(
     assert mark_slopes(before, after)[0] == marked
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "marked"),
+    [
+        (-1 / 3, -1, "same"),  # threads of an earlier test that end meanwhile
+        (0, -1, "same"),
+        (1, -1, "better"),
+        (-1, 1, "worse"),
+    ],
+)
+def test_what_shrinks_is_no_growth_that_lessened(before: float, after: float, marked: str) -> None:
+    """Both runs leak; a signal beside the leak that fell, falls more or less by chance."""
+    heap = Slope(per_run=9000, low=9000, high=9000)
+    old, new = (
+        {"heap_bytes": heap, "threads": Slope(per_run=n, low=n, high=n, runs=6)}
+        for n in (before, after)
+    )
+    assert mark_slopes(old, new)[0] == marked
+
+
 def test_a_signal_that_goes_the_other_way_is_told() -> None:
     """Less heap and more descriptors is better in heap, and the reason says both."""
     before = {"heap_bytes": Slope(per_run=9000, low=9000, high=9000), "fds": _fds(1)}
