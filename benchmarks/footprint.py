@@ -48,7 +48,7 @@ def import_rows(rounds: int) -> list[Row]:
     rows = []
     for way, module in (
         ("inactive", "pytest_leakcheck.plugin"),
-        ("active", "pytest_leakcheck.plugin, pytest_leakcheck.control"),
+        ("active", "pytest_leakcheck.plugin, pytest_leakcheck.session"),
     ):
         costs = import_cost(module, rounds)
         for position, unit in enumerate(("CPU ms", "Python blocks", "gc objects", "RSS bytes")):

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from timing import Part, Row, exponent, keep, machine, row_of, run_child, tell
 
-from pytest_leakcheck.journal import Journal, write_info
-from pytest_leakcheck.measure.environment import describe_run
-from pytest_leakcheck.records import EndRecord, Growth, Reading, StartRecord, TestRecord
-from pytest_leakcheck.settings import Settings
+from pytest_leakcheck.model.journal_lines import EndRecord, StartRecord, TestRecord
+from pytest_leakcheck.model.settings import Settings
+from pytest_leakcheck.model.signals import Growth, Reading
+from pytest_leakcheck.store.folder import write_info
+from pytest_leakcheck.store.journal import Journal
+from pytest_leakcheck.sweep.environment import describe_run
 
 
 def write_run(folder: Path, tests: int, seed: int) -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from pytest_leakcheck.measure.environment import revision_of
+from pytest_leakcheck.sweep.environment import revision_of
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".leakbench"

@@ -28,10 +28,12 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_leakcheck.errors import LeakcheckError, RunError
-from pytest_leakcheck.journal import load_run
-from pytest_leakcheck.judge.runs import causes_of, judge_run
-from pytest_leakcheck.records import Cause, TestVerdict, VerdictName
+from pytest_leakcheck.conclude.evidence import causes_of
+from pytest_leakcheck.conclude.run import judge_run
+from pytest_leakcheck.model.causes import Cause
+from pytest_leakcheck.model.errors import LeakcheckError, RunError
+from pytest_leakcheck.model.results import TestVerdict, VerdictName
+from pytest_leakcheck.store.reader import load_run
 
 from .environments import KEPT, Environments, UnmadeEnvironmentError, measured_revision
 from .load import load

@@ -15,10 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_leakcheck.errors import LeakcheckError
-from pytest_leakcheck.journal import Run, load_run
-from pytest_leakcheck.judge.runs import causes_of, judge_run
-from pytest_leakcheck.records import Cause, TestVerdict
+from pytest_leakcheck.conclude.evidence import causes_of
+from pytest_leakcheck.conclude.run import judge_run
+from pytest_leakcheck.model.causes import Cause
+from pytest_leakcheck.model.errors import LeakcheckError
+from pytest_leakcheck.model.results import TestVerdict
+from pytest_leakcheck.model.run import Run
+from pytest_leakcheck.store.reader import load_run
 
 from .instances import INSTANCES, ORDER, SIZES, TESTS
 

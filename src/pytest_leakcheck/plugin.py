@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from pytest_leakcheck.settings import Settings
+    from pytest_leakcheck.model.settings import Settings
 
 # Tests may change the environment; the confirming process starts with the one that pytest got.
 _ENVIRONMENT = dict(os.environ)
@@ -126,13 +126,23 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.meta_path.insert(0, _Plainly)
     config.add_cleanup(_find_as_before)
     if confirming:
-        from pytest_leakcheck.measure.confirming import Confirming
+        from pytest_leakcheck.confirm.worker import Confirming
 
         config.pluginmanager.register(Confirming.from_config(config), "leakcheck-confirming")
     else:
-        from pytest_leakcheck.control import start
+        from pytest_leakcheck.session import start
 
         start(config, _settings(config), _ENVIRONMENT)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was found, in the process that the user started."""
+    controller = terminalreporter.config.pluginmanager.get_plugin("leakcheck-controller")
+    if controller is None:
+        return
+    from pytest_leakcheck.report.summary import tell
+
+    tell(terminalreporter, controller.folder, controller.told())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -142,20 +152,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     marked = any(item.get_closest_marker("limit_growth") for item in items)
     if not memory and not leaks and not marked:
         return
-    from pytest_leakcheck import limits
-    from pytest_leakcheck.errors import LeakcheckError
+    from pytest_leakcheck import marks
+    from pytest_leakcheck.model.errors import LeakcheckError
 
     try:
-        limits.give_limits(config, items, memory=memory, leaks=leaks)
+        marks.give_limits(config, items, memory=memory, leaks=leaks)
         if marked and not config.getoption("leakcheck_confirm"):
-            limits.arm(config, items, _settings(config))
+            marks.arm(config, items, _settings(config))
     except LeakcheckError as error:
         raise pytest.UsageError(str(error)) from None
 
 
 def _settings(config: pytest.Config) -> Settings:
-    from pytest_leakcheck.errors import LeakcheckError
-    from pytest_leakcheck.settings import Settings, check_workers, parse_depth
+    from pytest_leakcheck.model.errors import LeakcheckError
+    from pytest_leakcheck.model.settings import Settings
+    from pytest_leakcheck.options import check_workers, parse_depth
 
     options: dict[str, Any] = {}
     try:

@@ -156,7 +156,7 @@ def test_a_missing_package_is_named(
 ) -> None:
     """With the command that installs it."""
     monkeypatch.setattr(
-        cli, "find_spec", lambda name: None if name == "pandas" else find_spec(name)
+        cli.shared, "find_spec", lambda name: None if name == "pandas" else find_spec(name)
     )
     assert cli.main(["compare", "before", "guide"]) == 2
     assert capsys.readouterr().err == (
@@ -195,7 +195,7 @@ def test_a_terminal_that_knows_no_utf8_is_no_obstacle(folder: Path) -> None:
         cwd=folder,
         env={
             "PYTHONIOENCODING": "ascii",
-            "PYTHONPATH": str(Path(cli.__file__).parents[1]),
+            "PYTHONPATH": str(Path(cli.__file__).parents[2]),
             "PYTHONUTF8": "0",
         },
     )

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from pytest_leakcheck.cli import main
-from pytest_leakcheck.journal import load_run
-from pytest_leakcheck.judge.runs import judge_run
-from pytest_leakcheck.records import JudgedRun
+from pytest_leakcheck.conclude.run import judge_run
+from pytest_leakcheck.model.results import JudgedRun
+from pytest_leakcheck.store.reader import load_run
 
 pytest.importorskip("chromadb")
 pytestmark = pytest.mark.chroma

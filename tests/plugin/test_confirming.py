@@ -12,10 +12,10 @@ import msgspec
 import pytest
 import suites
 
-from pytest_leakcheck.judge.suspects import function_of
-from pytest_leakcheck.plan import Plan, Task, claim, in_portions
+from pytest_leakcheck.confirm.tasks import Plan, Task, claim, in_portions
+from pytest_leakcheck.model.settings import Settings
 from pytest_leakcheck.report.findings import late_findings
-from pytest_leakcheck.settings import Settings
+from pytest_leakcheck.screen.nodeids import function_of
 
 LEAKY = """
     import pytest

@@ -8,7 +8,7 @@ import pytest
 import suites
 from suites import Result
 
-from pytest_leakcheck.measure.allocations import memray_missing
+from pytest_leakcheck.native.allocations import memray_missing
 
 needs_memray = pytest.mark.skipif(memray_missing() is not None, reason="memray is not here")
 
@@ -186,7 +186,7 @@ def test_a_test_may_stop_tracing_at_depth_full(tmp_path: Path) -> None:
 
 FAILING = {
     "conftest.py": """
-        from pytest_leakcheck.measure.{module} import {name}
+        from pytest_leakcheck.sweep.{module} import {name}
 
         def broken(*args, **kwargs):
             raise ValueError("the harness is broken")
@@ -217,9 +217,9 @@ FAILING = {
     [
         "signals.Probes.read",
         "signals.Probes.elapsed",
-        "survivors.Boundary.survivors",
-        "survivors.Boundary.draw",
-        "survivors.Boundary.start",
+        "boundary.Boundary.survivors",
+        "boundary.Boundary.draw",
+        "boundary.Boundary.start",
         "accounts.Accounts.fixture_begins",
         "accounts.Accounts.close",
     ],
@@ -256,7 +256,7 @@ def test_a_failed_harness_gives_the_collector_back(tmp_path: Path) -> None:
         tmp_path,
         {
             "conftest.py": """
-                from pytest_leakcheck.measure.accounts import Accounts
+                from pytest_leakcheck.sweep.accounts import Accounts
 
                 def broken(*args, **kwargs):
                     raise ValueError("the harness is broken")
@@ -289,7 +289,7 @@ def test_a_confirmation_that_fails_never_changes_the_result(tmp_path: Path) -> N
         {
             **SUITE,
             "conftest.py": """
-                from pytest_leakcheck.confirm import Confirmation
+                from pytest_leakcheck.confirm.supervisor import Confirmation
 
                 def broken(*args):
                     raise ValueError("the harness is broken")

@@ -8,7 +8,7 @@ import pytest
 import suites
 from suites import Result
 
-from pytest_leakcheck.measure.allocations import memray_missing
+from pytest_leakcheck.native.allocations import memray_missing
 
 needs_memray = pytest.mark.skipif(memray_missing() is not None, reason="memray is not here")
 MEMRAY = ("-p", "memray")
@@ -213,7 +213,7 @@ def test_a_failing_harness_never_fails_the_suite(
         {
             **GROWTH,
             "conftest.py": """
-                from pytest_leakcheck.measure.runs import Runs
+                from pytest_leakcheck.confirm.repeats import Runs
 
                 def broken(*args, **kwargs):
                     raise ValueError("the harness is broken")

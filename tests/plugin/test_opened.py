@@ -10,9 +10,9 @@ import pytest
 import suites
 from suites import Result
 
-from pytest_leakcheck.judge.runs import causes_of
-from pytest_leakcheck.measure.allocations import memray_missing
-from pytest_leakcheck.records import CauseSummary
+from pytest_leakcheck.conclude.evidence import causes_of
+from pytest_leakcheck.model.results import CauseSummary
+from pytest_leakcheck.native.allocations import memray_missing
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and glibc")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import suites
 
-from pytest_leakcheck import journal
+from pytest_leakcheck.store.reader import load_run
 
 SUITE = {
     "shop.py": """
@@ -51,7 +51,7 @@ def test_the_confirming_process_knows_what_the_user_knows(suite: Path) -> None:
     """The first file's entry is the one that is shown; settings name the files by the root."""
     result = suites.pytest_in(suite, "--leakcheck", "--leakcheck-label=run")
     assert result.status == 0, result.out
-    run = journal.load_run(suite / ".leakcheck" / "run")
+    run = load_run(suite / ".leakcheck" / "run")
     causes = [record.cause for found in run.causes.values() for record in found]
     assert {(c.known, c.remedy) for c in causes} == {
         ("shop-carts", "Call shop.checkout() in teardown.")
@@ -63,7 +63,7 @@ def test_the_confirming_process_knows_what_the_user_knows(suite: Path) -> None:
 def test_what_is_known_to_go_on_is_not_run_on(suite: Path, endless: bool) -> None:
     (suite / "known.toml").write_text(OWN + f"endless = {str(endless).lower()}\n")
     result = suites.pytest_in(suite, "--leakcheck", "--leakcheck-label=run")
-    run = journal.load_run(suite / ".leakcheck" / "run")
+    run = load_run(suite / ".leakcheck" / "run")
     phases = {record.phase for records in run.repeats.values() for record in records}
     assert ("long" in phases) is not endless
     assert {test.verdict for test in result.verdicts().values()} == {"leak"}

@@ -283,7 +283,7 @@ def test_our_modules_are_imported_without_pytests_rewriting(tmp_path: Path) -> N
 
                 def test_loaders():
                     ours = [sys.modules[name] for name in sys.modules
-                            if name.startswith("pytest_leakcheck.measure.")]
+                            if name.startswith("pytest_leakcheck.sweep.")]
                     assert ours
                     assert not [m for m in ours if "rewrite" in type(m.__loader__).__module__]
                     assert "rewrite" in type(__loader__).__module__

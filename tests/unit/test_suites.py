@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_leakcheck.records import TestVerdict
+from pytest_leakcheck.model.results import TestVerdict
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

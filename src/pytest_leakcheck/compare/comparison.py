@@ -16,8 +16,8 @@ from pytest_leakcheck.compare.tables import (
     compare_tests,
 )
 from pytest_leakcheck.compare.totals import projection, totals
-from pytest_leakcheck.journal import Run
-from pytest_leakcheck.records import JudgedRun
+from pytest_leakcheck.model.results import JudgedRun
+from pytest_leakcheck.model.run import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from pytest_leakcheck.compare.tables import State
-from pytest_leakcheck.records import RunInfo
-from pytest_leakcheck.report.text import size
+from pytest_leakcheck.model.run_info import RunInfo
+from pytest_leakcheck.model.words import size
 
 #: What a state shows where it does not have the thing at all.
 ABSENT = "not there"

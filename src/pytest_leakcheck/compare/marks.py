@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pytest_leakcheck.records import BYTE_SIGNALS, Mark, Slope, TestVerdict
-from pytest_leakcheck.report.text import amount, count, growth_words, plural, signal_name
+from pytest_leakcheck.model.journal_lines import Mark
+from pytest_leakcheck.model.results import TestVerdict
+from pytest_leakcheck.model.signals import BYTE_SIGNALS, Slope
+from pytest_leakcheck.model.words import amount, count, plural, signal_name
+from pytest_leakcheck.text.sentences import growth_words
 
 #: Verdicts that say: nothing stays for good.
 LETS_GO = frozenset({"clean", "settles", "held", "late"})

@@ -1,6 +1,7 @@
 """Runs → growth tables (pandas). Imported by the command line and the reports only.
 
-Numbers are exact and in the units of :mod:`pytest_leakcheck.records`; an empty cell is *not seen*.
+Numbers are exact, in the units of :mod:`pytest_leakcheck.model.signals`; an empty cell is
+*not seen*.
 Columns of one state are called ``<state>.<field>``.
 """
 
@@ -13,16 +14,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pytest_leakcheck.compare.marks import CauseSide, is_judged, mark, mark_cause
-from pytest_leakcheck.errors import UsageError
-from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.runs import cause_verdicts
-from pytest_leakcheck.records import (
-    SIGNALS,
-    CauseSummary,
-    JudgedRun,
-    TestRecord,
-    TestVerdict,
-)
+from pytest_leakcheck.conclude.run import cause_verdicts
+from pytest_leakcheck.model.errors import UsageError
+from pytest_leakcheck.model.journal_lines import TestRecord
+from pytest_leakcheck.model.results import CauseSummary, JudgedRun, TestVerdict
+from pytest_leakcheck.model.run import Run
+from pytest_leakcheck.model.signals import SIGNALS
 
 
 @dataclass(frozen=True, slots=True)

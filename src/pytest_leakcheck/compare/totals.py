@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pytest_leakcheck.compare.tables import State
-from pytest_leakcheck.records import SIGNALS, TestVerdict
+from pytest_leakcheck.model.results import TestVerdict
+from pytest_leakcheck.model.signals import SIGNALS
 
 #: Worker counts that the projection shows.
 WORKERS = (1, 2, 4)

@@ -14,7 +14,8 @@ import weakref
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .anatomy import (
+from pytest_leakcheck.explain.graph import Hop, Root
+from pytest_leakcheck.explain.introspect import (
     LRU,
     Live,
     ThreadLocal,
@@ -29,7 +30,6 @@ from .anatomy import (
     referents,
     type_name,
 )
-from .graph import Hop, Root
 
 #: Names under which a cache, pool or queue keeps how many items it holds at most, underscores
 #: aside. ``limit`` is not among them: as often it is of a rate, or of a query.

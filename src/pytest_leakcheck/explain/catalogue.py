@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pytest_leakcheck.errors import UsageError
-from pytest_leakcheck.records import CauseKind
+from pytest_leakcheck.model.causes import CauseKind
+from pytest_leakcheck.model.errors import UsageError
 
 _ANY = "*"
 _ITEM = "[*]"
@@ -51,7 +51,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Whether it grows on each time: nothing drops what it holds."""
 
 
-class Sighting(NamedTuple):
+class MatchContext(NamedTuple):
     """What is known of a cause beyond its holder's line and its head's type."""
 
     heads: Sequence[str] = ()
@@ -67,11 +67,11 @@ def match(
     head: str,
     kind: CauseKind,
     versions: Mapping[str, str] | None = None,
-    sighting: Sighting | None = None,
+    context: MatchContext | None = None,
     known: Sequence[Known] | None = None,
 ) -> Known | None:
     """The first known cause that fits, in the catalogue's order, or None. O(entries times path)."""
-    seen = sighting or Sighting()
+    seen = context or MatchContext()
     for entry in entries() if known is None else known:
         if entry.kind and kind not in entry.kind:
             continue
@@ -88,7 +88,7 @@ def match(
 
 
 def told_by(known: Known | None) -> dict[str, Any]:
-    """What an entry tells of a cause that fits it, as fields of :class:`~.records.Cause`."""
+    """What an entry tells of a cause that fits it, as fields of a ``Cause``."""
     if known is None:
         return {}
     return {

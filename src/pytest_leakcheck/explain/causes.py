@@ -9,23 +9,29 @@ from typing import Any
 
 import msgspec
 
-from pytest_leakcheck.records import Cause, Content
-
-from . import catalogue
-from .anatomy import Live, is_dead_reference, is_weak, type_name
-from .bounds import NONE, bound_of, is_keyed_weakly, is_one_value, is_purged, refers_weakly
-from .chains import context_value
-from .containers import ContainerWatch, watch_containers
-from .contents import largest, weight
-from .graph import OUT_OF_SIGHT, LiveGraph
-from .heads import Head, heads_of
-from .holders import NOT_FOUND, find_holders
-from .mocks import merge_mock_calls
-from .paths import Path, fingerprint, fold, holder_line, steps_of
-from .sighting import sight
-from .status import BORN
-from .subgraph import Subgraph
-from .threads import Stacks
+from pytest_leakcheck.explain import catalogue
+from pytest_leakcheck.explain.bounds import (
+    NONE,
+    bound_of,
+    is_keyed_weakly,
+    is_one_value,
+    is_purged,
+    refers_weakly,
+)
+from pytest_leakcheck.explain.containers import ContainerWatch, watch_containers
+from pytest_leakcheck.explain.contents import largest, weight
+from pytest_leakcheck.explain.graph import OUT_OF_SIGHT, LiveGraph
+from pytest_leakcheck.explain.heads import Head, heads_of
+from pytest_leakcheck.explain.holders import NOT_FOUND, find_holders
+from pytest_leakcheck.explain.introspect import Live, is_dead_reference, is_weak, type_name
+from pytest_leakcheck.explain.match_context import match_context
+from pytest_leakcheck.explain.merge_mocks import merge_mock_calls
+from pytest_leakcheck.explain.merge_threads import Stacks
+from pytest_leakcheck.explain.path_naming import context_value
+from pytest_leakcheck.explain.paths import Path, fingerprint, fold, holder_line, steps_of
+from pytest_leakcheck.explain.status import BORN
+from pytest_leakcheck.explain.subgraph import Subgraph
+from pytest_leakcheck.model.causes import Cause, Content
 
 __all__ = ["ContainerWatch", "explain_survivors", "watch_containers"]
 
@@ -233,10 +239,10 @@ class _Explanation:
         print_ = fingerprint(root.name, [hop.generic for hop in hops], name)
         self.stacks.saw(print_, root.thread, owned)
         chain = path.chain if path is not None else []
-        sighting = sight(chain, node)
-        known = catalogue.match(line, name, "held", self.versions, sighting, self.known)
+        context = match_context(chain, node)
+        known = catalogue.match(line, name, "held", self.versions, context, self.known)
         if known is None and one_name not in ("", line):
-            known = catalogue.match(one_name, name, "held", self.versions, sighting, self.known)
+            known = catalogue.match(one_name, name, "held", self.versions, context, self.known)
         gathers = path is not None and path.gathers
         bound = bound_of(path.chain[0], path.hops[:-1]) if path is not None and gathers else NONE
         members = [self.survivors[m] for m in head.owned]

@@ -18,16 +18,15 @@ from itertools import islice, pairwise
 from time import perf_counter as _perf_counter
 from typing import Any, NamedTuple
 
-from pytest_leakcheck.records import Cause, Step
-
-from . import catalogue
-from .anatomy import Live, is_dead_reference, is_module, type_name
-from .bounds import bound_of
-from .graph import HARNESS, Hop, LiveGraph
-from .holders import find_holders
-from .paths import Path, fingerprint, fold, holder_line, steps_of
-from .sighting import sight
-from .status import ADDED
+from pytest_leakcheck.explain import catalogue
+from pytest_leakcheck.explain.bounds import bound_of
+from pytest_leakcheck.explain.graph import HARNESS, Hop, LiveGraph
+from pytest_leakcheck.explain.holders import find_holders
+from pytest_leakcheck.explain.introspect import Live, is_dead_reference, is_module, type_name
+from pytest_leakcheck.explain.match_context import match_context
+from pytest_leakcheck.explain.paths import Path, fingerprint, fold, holder_line, steps_of
+from pytest_leakcheck.explain.status import ADDED
+from pytest_leakcheck.model.causes import Cause, Step
 
 _CHUNK = 5_000
 _AT_MOST = 24
@@ -200,8 +199,8 @@ class _Found:
         sample = next((item[-1] for item in newest if type_name(item[-1]) == head), None)
         hops = _open_ended(fold(path.hops), container)
         line = holder_line(path.root.name, hops)
-        sighting = sight(path.chain, sample)
-        known = catalogue.match(line, head, "container", self.versions, sighting, self.known)
+        context = match_context(path.chain, sample)
+        known = catalogue.match(line, head, "container", self.versions, context, self.known)
         bound = bound_of(path.chain[0], path.hops)
         kind = _kind_of(type(container))
         slot = _SLOT_BYTES[kind.name] if kind is not None else 0

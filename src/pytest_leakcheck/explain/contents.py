@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from gc import is_tracked as _is_tracked
 
-from pytest_leakcheck.records import Content
-
-from .anatomy import Live, Sizes, referents, type_name
-from .chains import name_chain
-from .graph import Hop
-from .paths import holder_line
+from pytest_leakcheck.explain.graph import Hop
+from pytest_leakcheck.explain.introspect import Live, Sizes, referents, type_name
+from pytest_leakcheck.explain.path_naming import name_chain
+from pytest_leakcheck.explain.paths import holder_line
+from pytest_leakcheck.model.causes import Content
 
 #: Smaller things explain nothing.
 _WORTH_BYTES = 512

@@ -7,14 +7,13 @@ from heapq import heappop, heappush
 from types import CellType, FrameType, FunctionType
 from typing import NamedTuple
 
-from pytest_leakcheck.records import Step
-
-from .anatomy import Live, Sizes, is_one_of, package_of
-from .chains import name_chain
-from .edges import Edge
-from .graph import LiveGraph
-from .heads import strong_components
-from .subgraph import survey
+from pytest_leakcheck.explain.edges import Edge
+from pytest_leakcheck.explain.graph import LiveGraph
+from pytest_leakcheck.explain.heads import strong_components
+from pytest_leakcheck.explain.introspect import Live, Sizes, is_one_of, package_of
+from pytest_leakcheck.explain.path_naming import name_chain
+from pytest_leakcheck.explain.subgraph import survey
+from pytest_leakcheck.model.causes import Step
 
 _STARTS = 12
 _SHAPES = 40
@@ -22,7 +21,7 @@ _TYPES = 12
 
 
 class Garbage(NamedTuple):
-    """What a :class:`~pytest_leakcheck.records.CycleRecord` says, without the test's name."""
+    """What a :class:`~pytest_leakcheck.model.journal_lines.CycleRecord` says, less its node id."""
 
     objects: int
     python_bytes: int

@@ -13,7 +13,8 @@ import types
 from collections.abc import Callable
 from typing import TypeAlias
 
-from .anatomy import (
+from pytest_leakcheck.explain.frames import cell_contents
+from pytest_leakcheck.explain.introspect import (
     Live,
     class_dict,
     class_name,
@@ -25,8 +26,7 @@ from .anatomy import (
     plain,
     type_name,
 )
-from .anatomy import attribute as _attribute
-from .frames import cell_contents
+from pytest_leakcheck.explain.introspect import attribute as _attribute
 
 Describer: TypeAlias = Callable[[Live], str]
 

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from . import frames
-from .anatomy import (
+from pytest_leakcheck.explain import frames
+from pytest_leakcheck.explain.introspect import (
     Live,
     ThreadLocal,
     class_name,

@@ -13,7 +13,7 @@ from sys import getrefcount as _getrefcount
 from threading import _active  # type: ignore[attr-defined]
 from typing import Any
 
-from .anatomy import Live, attribute, plain
+from pytest_leakcheck.explain.introspect import Live, attribute, plain
 
 _raw_locals = types.FrameType.__dict__["f_locals"].__get__
 _raw_code = types.FrameType.__dict__["f_code"].__get__

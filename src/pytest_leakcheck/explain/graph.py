@@ -15,8 +15,8 @@ from gc import is_tracked as _is_tracked
 from itertools import compress
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from . import describe, frames, inline, roots
-from .anatomy import (
+from pytest_leakcheck.explain import describe, frames, inline, roots
+from pytest_leakcheck.explain.introspect import (
     Live,
     Sizes,
     all_referents,
@@ -28,9 +28,9 @@ from .anatomy import (
     referents,
     type_name,
 )
-from .chains import name_chain
-from .status import Status
-from .subgraph import Links, Subgraph, links, survey
+from pytest_leakcheck.explain.path_naming import name_chain
+from pytest_leakcheck.explain.status import Status
+from pytest_leakcheck.explain.subgraph import Links, Subgraph, links, survey
 
 #: An opaque node: a live object, or a name in the tests' language.
 Node: TypeAlias = Any

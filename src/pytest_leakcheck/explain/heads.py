@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .anatomy import Live, Sizes
-from .subgraph import Subgraph, survey
+from pytest_leakcheck.explain.introspect import Live, Sizes
+from pytest_leakcheck.explain.subgraph import Subgraph, survey
 
 _SHARED = -1
 

@@ -15,9 +15,9 @@ from heapq import heappop, heappush
 from itertools import islice, zip_longest
 from time import perf_counter as _perf_counter
 
-from .graph import NEVER, OUT_OF_SIGHT, Hop, Node, ObjectGraph, Root
-from .homes import is_imported
-from .paths import Path
+from pytest_leakcheck.explain.definitions import is_imported
+from pytest_leakcheck.explain.graph import NEVER, OUT_OF_SIGHT, Hop, Node, ObjectGraph, Root
+from pytest_leakcheck.explain.paths import Path
 
 Clock = Callable[[], float]
 

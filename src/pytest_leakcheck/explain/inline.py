@@ -12,7 +12,7 @@ import types
 from gc import get_referents as _get_referents
 from gc import get_referrers as _get_referrers
 
-from .anatomy import Live, raw_class_attribute
+from pytest_leakcheck.explain.introspect import Live, raw_class_attribute
 
 HIDDEN = sys.version_info >= (3, 13)
 

@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from pytest_leakcheck.records import Step
-
-from .graph import KINDS, Hop, Node, ObjectGraph, Root
-from .status import propagate
+from pytest_leakcheck.explain.graph import KINDS, Hop, Node, ObjectGraph, Root
+from pytest_leakcheck.explain.status import propagate
+from pytest_leakcheck.model.causes import Step
 
 #: Longest run of steps that is recognised as one that repeats (tree and list nodes).
 _PERIOD = 3

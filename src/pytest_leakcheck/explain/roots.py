@@ -8,8 +8,8 @@ import types
 from gc import get_objects as _get_objects
 from typing import Any, NamedTuple
 
-from . import describe, frames, interpreter
-from .anatomy import (
+from pytest_leakcheck.explain import describe, frames, interpreter_roots
+from pytest_leakcheck.explain.introspect import (
     LRU,
     Live,
     ThreadLocal,
@@ -24,7 +24,7 @@ from .anatomy import (
     raw_class_attribute,
     type_name,
 )
-from .status import Status
+from pytest_leakcheck.explain.status import Status
 
 _raw_function_module = types.FunctionType.__dict__["__module__"].__get__
 _raw_function_name = types.FunctionType.__dict__["__qualname__"].__get__
@@ -232,7 +232,7 @@ class Tops:
             if local is not None:
                 name = f"thread-local {_place_of(local)}"
                 return Top(name, True, "data of a running thread")
-        known = interpreter.place(node)
+        known = interpreter_roots.place(node)
         if known:
             return Top(known, True, "it runs", "the interpreter", known)
         callable_type = issubclass(type(node), type) or is_one_of(type(node), _CALLABLES)

@@ -11,8 +11,14 @@ from gc import is_tracked as _is_tracked
 from sys import getrefcount as _getrefcount
 from typing import NamedTuple
 
-from . import inline
-from .anatomy import Live, Sizes, is_extension_type, is_gc_type, referents
+from pytest_leakcheck.explain import inline
+from pytest_leakcheck.explain.introspect import (
+    Live,
+    Sizes,
+    is_extension_type,
+    is_gc_type,
+    referents,
+)
 
 _referent = weakref.ReferenceType.__call__
 

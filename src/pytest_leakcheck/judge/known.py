@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_leakcheck.records import Cause
+    from pytest_leakcheck.model.causes import Cause
 
 
 def fingerprints(causes: Iterable[Cause]) -> list[str]:

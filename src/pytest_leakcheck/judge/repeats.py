@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pytest_leakcheck.judge.statistics import falls
-from pytest_leakcheck.records import Cause, Growth, Late, RepeatRecord
-from pytest_leakcheck.settings import Settings, Thresholds
+from pytest_leakcheck.model.causes import Cause
+from pytest_leakcheck.model.journal_lines import RepeatRecord
+from pytest_leakcheck.model.settings import Settings, Thresholds
+from pytest_leakcheck.model.signals import Growth, Late
 
 #: Signals that count things and have no noise of their own, with their words.
 EXACT = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from pytest_leakcheck.records import Growth, Slope
+from pytest_leakcheck.model.signals import Growth, Slope
 
 #: Two-sided 95 % quantiles of Student's t by degrees of freedom, 1 to 30; beyond, the normal's.
 _T_95 = (
@@ -33,14 +33,6 @@ def slope(deltas: Sequence[float], floor: float = 0.0) -> Slope:
     quantile = _T_95[freedom - 1] if freedom <= len(_T_95) else 1.96
     half = quantile * statistics.stdev(deltas) / len(deltas) ** 0.5
     return Slope(per_run=mean, low=mean - half, high=mean + half, runs=len(deltas))
-
-
-def median_floor(values: Sequence[float]) -> tuple[float, float]:
-    """The median of ``values`` and their median absolute deviation from it; 0, 0 for none."""
-    if not values:
-        return 0.0, 0.0
-    middle = statistics.median(values)
-    return middle, statistics.median(abs(value - middle) for value in values)
 
 
 def spread(deltas: Sequence[float]) -> float:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_leakcheck.judge.lasting import comes_and_goes, still_undecided, tails_off
+from pytest_leakcheck.judge.net_growth import comes_and_goes, still_undecided, tails_off
 from pytest_leakcheck.judge.repeats import Repeats, grows_never, is_calm, is_quick, only_replaces
 from pytest_leakcheck.judge.verdict import grows_exactly, worth_explaining
-from pytest_leakcheck.records import Growth, RepeatRecord
-from pytest_leakcheck.settings import Settings
+from pytest_leakcheck.model.journal_lines import RepeatRecord
+from pytest_leakcheck.model.settings import Settings
+from pytest_leakcheck.model.signals import Growth
 
 
 def is_decided(

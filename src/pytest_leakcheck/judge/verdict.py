@@ -13,14 +13,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pytest_leakcheck.judge.endurance import (
-    fills_still,
-    full_caches,
-    grows_evenly,
-    has_ended,
-    keeps_to_limit,
-)
-from pytest_leakcheck.judge.lasting import (
+from pytest_leakcheck.judge.net_growth import (
     adds_up,
     allocated_on_each,
     at_least,
@@ -41,9 +34,19 @@ from pytest_leakcheck.judge.repeats import (
     noises,
     usual_amount,
 )
+from pytest_leakcheck.judge.soak import (
+    fills_still,
+    full_caches,
+    grows_evenly,
+    has_ended,
+    keeps_to_limit,
+)
 from pytest_leakcheck.judge.statistics import spread
-from pytest_leakcheck.records import Cause, Growth, RepeatRecord, Slope, VerdictName
-from pytest_leakcheck.settings import Thresholds
+from pytest_leakcheck.model.causes import Cause
+from pytest_leakcheck.model.journal_lines import RepeatRecord
+from pytest_leakcheck.model.results import VerdictName
+from pytest_leakcheck.model.settings import Thresholds
+from pytest_leakcheck.model.signals import Growth, Slope
 
 #: A cause held by these packages is the test runner's own retention.
 RUNNERS = ("_pytest.", "pytest.", "pluggy.", "xdist.", "execnet.")

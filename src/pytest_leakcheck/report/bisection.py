@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from pytest_leakcheck.bisect import Answer, Probe
-from pytest_leakcheck.report.text import growth_phrases, listed, plural, shorten, visible
-from pytest_leakcheck.report.text import seconds as duration
-from pytest_leakcheck.report.trace import cause_sentence, known_sentence
+from pytest_leakcheck.bisection.search import Answer, Probe
+from pytest_leakcheck.model.words import listed, plural, shorten, visible
+from pytest_leakcheck.model.words import seconds as duration
+from pytest_leakcheck.text.sentences import growth_phrases
+from pytest_leakcheck.text.trace import cause_sentence, known_sentence
 
 #: So many names are written out.
 _MOST_NAMES = 20

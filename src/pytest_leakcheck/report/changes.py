@@ -10,16 +10,10 @@ from typing import Any
 
 from pytest_leakcheck.compare.comparison import Comparison
 from pytest_leakcheck.compare.tables import cause_by_fingerprint
-from pytest_leakcheck.records import CauseSummary, Mark
-from pytest_leakcheck.report.text import (
-    amount,
-    count,
-    growth_words,
-    phrase,
-    plural,
-    signal_name,
-    size,
-)
+from pytest_leakcheck.model.journal_lines import Mark
+from pytest_leakcheck.model.results import CauseSummary
+from pytest_leakcheck.model.words import amount, count, plural, signal_name, size
+from pytest_leakcheck.text.sentences import growth_words, phrase
 
 #: Marks in the order in which a reader cares.
 MARKS: tuple[Mark, ...] = ("new", "worse", "fixed", "better", "same", "not comparable")

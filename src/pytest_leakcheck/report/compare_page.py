@@ -10,13 +10,13 @@ from markupsafe import Markup
 
 from pytest_leakcheck.compare.comparison import Comparison
 from pytest_leakcheck.compare.totals import FORMULA
-from pytest_leakcheck.records import Mark
+from pytest_leakcheck.model.journal_lines import Mark
+from pytest_leakcheck.model.words import signal_name
 from pytest_leakcheck.report import changes, overview, svg
 from pytest_leakcheck.report.findings import PathStep, path_steps, safe_link
 from pytest_leakcheck.report.island import Column, encode
 from pytest_leakcheck.report.run_page import MOST_STATIC, TABLE_SIGNALS, signal_column
-from pytest_leakcheck.report.text import signal_name
-from pytest_leakcheck.report.trace import cause_sentence
+from pytest_leakcheck.text.trace import cause_sentence
 
 #: Signals of the table of all tests, for each state.
 STATE_SIGNALS = tuple(name for name in TABLE_SIGNALS if name not in ("blocks", "python_bytes"))

@@ -8,10 +8,10 @@ import pandas as pd
 
 from pytest_leakcheck.compare import tables
 from pytest_leakcheck.compare.comparison import Comparison
-from pytest_leakcheck.errors import RunError
-from pytest_leakcheck.journal import Run
-from pytest_leakcheck.records import JudgedRun
-from pytest_leakcheck.report.text import visible
+from pytest_leakcheck.model.errors import RunError
+from pytest_leakcheck.model.results import JudgedRun
+from pytest_leakcheck.model.run import Run
+from pytest_leakcheck.model.words import visible
 
 #: A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t")

@@ -14,39 +14,24 @@ from urllib.parse import quote as url_quote
 
 from markupsafe import Markup
 
-from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.runs import cause_verdicts
-from pytest_leakcheck.judge.suspects import garbage_kin
-from pytest_leakcheck.records import (
-    BYTE_SIGNALS,
-    Cause,
-    CauseSummary,
-    Content,
-    CycleRecord,
-    JudgedRun,
-    ResourceRecord,
-    Site,
-    Slope,
-    Step,
-    TestVerdict,
-    VerdictName,
-)
+from pytest_leakcheck.conclude.run import cause_verdicts
+from pytest_leakcheck.model.causes import Cause, Content, Site, Step
+from pytest_leakcheck.model.journal_lines import CycleRecord, ResourceRecord
+from pytest_leakcheck.model.results import CauseSummary, JudgedRun, TestVerdict, VerdictName
+from pytest_leakcheck.model.run import Run
+from pytest_leakcheck.model.signals import BYTE_SIGNALS, Slope
+from pytest_leakcheck.model.words import SPOKEN, amount, count, plural, signal_name, size
 from pytest_leakcheck.report import svg
-from pytest_leakcheck.report.text import (
-    SPOKEN,
-    amount,
-    count,
+from pytest_leakcheck.screen.nodeids import garbage_kin
+from pytest_leakcheck.text.sentences import (
     grows,
     growth_words,
     interval,
     main_growth,
-    plural,
     reproduce,
     runs_sentence,
-    signal_name,
-    size,
 )
-from pytest_leakcheck.report.trace import (
+from pytest_leakcheck.text.trace import (
     cause_sentence,
     culprit_lines,
     step_edge,

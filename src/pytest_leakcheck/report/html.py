@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from pytest_leakcheck.errors import RunError
-from pytest_leakcheck.journal import Run
-from pytest_leakcheck.records import JudgedRun
-from pytest_leakcheck.report.text import count, plural, visible
+from pytest_leakcheck.model.errors import RunError
+from pytest_leakcheck.model.results import JudgedRun
+from pytest_leakcheck.model.run import Run
+from pytest_leakcheck.model.words import count, plural, visible
 
 if TYPE_CHECKING:
     from pytest_leakcheck.compare.comparison import Comparison

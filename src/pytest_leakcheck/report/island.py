@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal, TypeAlias
 
-from pytest_leakcheck.report.text import visible
+from pytest_leakcheck.model.words import visible
 
 #: ``id``: a node id; ``word``: one of few texts; ``detail``: a text shown for one row only.
 Kind: TypeAlias = Literal["id", "word", "bytes", "count", "seconds", "detail"]

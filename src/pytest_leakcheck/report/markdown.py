@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pytest_leakcheck.compare.comparison import Comparison
 from pytest_leakcheck.compare.totals import FORMULA
-from pytest_leakcheck.errors import RunError
+from pytest_leakcheck.model.errors import RunError
+from pytest_leakcheck.model.words import count, plural, shorten, visible
 from pytest_leakcheck.report import changes
 from pytest_leakcheck.report.overview import environment_line, run_sentence
-from pytest_leakcheck.report.text import count, plural, shorten, visible
-from pytest_leakcheck.report.trace import cause_lines
+from pytest_leakcheck.text.trace import cause_lines
 
 #: A comment on a pull request holds 64 KB.
 MOST_BYTES = 60_000

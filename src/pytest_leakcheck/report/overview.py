@@ -10,33 +10,24 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pytest_leakcheck.journal import Run
-from pytest_leakcheck.judge.runs import cause_verdicts
-from pytest_leakcheck.records import (
-    SIGNALS,
-    VERDICTS,
-    FixtureRecord,
-    Growth,
-    JudgedRun,
-    RunInfo,
-    TestRecord,
-    VerdictName,
-)
-from pytest_leakcheck.report import svg
-from pytest_leakcheck.report.text import (
-    VERDICT_MEANING,
+from pytest_leakcheck.conclude.run import cause_verdicts
+from pytest_leakcheck.model.journal_lines import FixtureRecord, TestRecord
+from pytest_leakcheck.model.results import VERDICTS, JudgedRun, VerdictName
+from pytest_leakcheck.model.run import Run
+from pytest_leakcheck.model.run_info import RunInfo
+from pytest_leakcheck.model.signals import SIGNALS, Growth
+from pytest_leakcheck.model.words import (
     amount,
     count,
-    growth_words,
     plural,
     seconds,
     short_name,
     signal_name,
     size,
-    subjects,
     visible,
-    when,
 )
+from pytest_leakcheck.report import svg
+from pytest_leakcheck.text.sentences import VERDICT_MEANING, growth_words, subjects, when
 
 #: Verdicts in the order in which a reader cares.
 VERDICT_ORDER: tuple[VerdictName, ...] = tuple(VERDICT_MEANING)

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_leakcheck.compare import tables
-from pytest_leakcheck.journal import Run
-from pytest_leakcheck.records import BYTE_SIGNALS, JudgedRun, TestVerdict
+from pytest_leakcheck.model.results import JudgedRun, TestVerdict
+from pytest_leakcheck.model.run import Run
+from pytest_leakcheck.model.signals import BYTE_SIGNALS
+from pytest_leakcheck.model.words import short_name
 from pytest_leakcheck.report import findings, overview
 from pytest_leakcheck.report.island import Column, Kind, encode
 from pytest_leakcheck.report.sensitivity import sensitivity_sentences
-from pytest_leakcheck.report.text import (
-    VERDICT_MEANING,
-    growth_words,
-    short_name,
-)
+from pytest_leakcheck.text.sentences import VERDICT_MEANING, growth_words
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_leakcheck.judge.runs import settings_of
-from pytest_leakcheck.judge.suspects import sweep_floor
-from pytest_leakcheck.records import CalibrationRecord, JudgedRun
-from pytest_leakcheck.report.text import listed, plural, size
+from pytest_leakcheck.conclude.evidence import settings_of
+from pytest_leakcheck.model.journal_lines import CalibrationRecord
+from pytest_leakcheck.model.results import JudgedRun
+from pytest_leakcheck.model.words import listed, plural, size
+from pytest_leakcheck.screen.floor import sweep_floor
 
 if TYPE_CHECKING:
-    from pytest_leakcheck.journal import Run
+    from pytest_leakcheck.model.run import Run
 
 _KINDS = (
     ("object_bytes", "a tracked object of {}"),

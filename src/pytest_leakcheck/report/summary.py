@@ -5,30 +5,45 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_leakcheck.judge.runs import cause_verdicts
-from pytest_leakcheck.records import VERDICTS, CauseSummary, JudgedRun, TestVerdict
+from pytest_leakcheck.conclude.run import cause_verdicts, judge_run
+from pytest_leakcheck.model.errors import LeakcheckError
+from pytest_leakcheck.model.results import VERDICTS, CauseSummary, JudgedRun, TestVerdict
+from pytest_leakcheck.model.words import plural, shorten, size, visible
 from pytest_leakcheck.report.sensitivity import sensitivity_sentences
-from pytest_leakcheck.report.text import (
-    growth_words,
-    plural,
-    shorten,
-    size,
-    subjects,
-    visible,
-)
-from pytest_leakcheck.report.trace import cause_sentence, known_sentence
+from pytest_leakcheck.store.reader import load_run
+from pytest_leakcheck.sweep.forks import in_forked_child
+from pytest_leakcheck.text.sentences import growth_words, subjects
+from pytest_leakcheck.text.trace import cause_sentence, known_sentence
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_leakcheck.journal import Run
+    from pytest_leakcheck.model.run import Run
 
 _MOST_CAUSES = 6
 _MOST_TESTS = 10
+
+
+def tell(reporter: pytest.TerminalReporter, folder: Path, sentences: Sequence[str]) -> None:
+    """Read a run, judge it, and write what it found.
+
+    Args:
+        sentences: about the measuring itself; they come first.
+    """
+    if in_forked_child():
+        return
+    for sentence in sentences:
+        reporter.write_line(f"leakcheck: {sentence}", red=True)
+    try:
+        run = load_run(folder)
+        write_summary(reporter, run, judge_run(run))
+    except LeakcheckError as error:
+        reporter.write_line(f"leakcheck: {error}", red=True)
 
 
 def write_summary(reporter: pytest.TerminalReporter, run: Run, judged: JudgedRun) -> None:

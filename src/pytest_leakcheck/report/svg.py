@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from pytest_leakcheck.report.text import size
+from pytest_leakcheck.model.words import size
 
 #: A curve is drawn with at most this many points; each keeps the highest value of its stretch.
 MAX_POINTS = 600

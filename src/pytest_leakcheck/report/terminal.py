@@ -9,8 +9,17 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from pytest_leakcheck.errors import UsageError
-from pytest_leakcheck.judge.runs import cause_verdicts
+from pytest_leakcheck.conclude.run import cause_verdicts
+from pytest_leakcheck.model.errors import UsageError
+from pytest_leakcheck.model.words import (
+    SPOKEN,
+    amount,
+    count,
+    plural,
+    shorten,
+    signal_name,
+    visible,
+)
 from pytest_leakcheck.report.overview import (
     VERDICT_ORDER,
     alerts,
@@ -18,31 +27,24 @@ from pytest_leakcheck.report.overview import (
     run_sentence,
     verdict_counts,
 )
-from pytest_leakcheck.report.text import (
-    SPOKEN,
-    amount,
-    count,
+from pytest_leakcheck.text.sentences import (
     growth_words,
     interval,
     main_growth,
-    plural,
     reproduce,
     runs_sentence,
-    shorten,
-    signal_name,
     subjects,
-    visible,
     when,
 )
-from pytest_leakcheck.report.trace import ASCII, UNICODE, Tree, cause_lines, resource_lines
+from pytest_leakcheck.text.trace import ASCII, UNICODE, Tree, cause_lines, resource_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from pytest_leakcheck.compare.comparison import Comparison
-    from pytest_leakcheck.journal import Run
-    from pytest_leakcheck.records import CauseSummary, JudgedRun, TestVerdict, VerdictName
+    from pytest_leakcheck.model.results import CauseSummary, JudgedRun, TestVerdict, VerdictName
+    from pytest_leakcheck.model.run import Run
 
 MOST_TESTS = 20
 MOST_CAUSES = 15

@@ -18,7 +18,8 @@ from pytest_leakcheck.compare.marks import (
     mark_cause,
     mark_slopes,
 )
-from pytest_leakcheck.records import VERDICTS, Slope, TestVerdict
+from pytest_leakcheck.model.results import VERDICTS, TestVerdict
+from pytest_leakcheck.model.signals import Slope
 
 SIGNALS = ("heap_bytes", "rss_bytes", "survivors", "fds")
 

@@ -18,7 +18,7 @@ from pytest_leakcheck.compare import tables
 from pytest_leakcheck.compare.comparison import Comparison, compare_runs
 from pytest_leakcheck.compare.environment import ABSENT
 from pytest_leakcheck.compare.totals import base_bytes, highest_bytes, leaked_bytes
-from pytest_leakcheck.errors import UsageError
+from pytest_leakcheck.model.errors import UsageError
 
 ALL = frozenset(samples.CAUSES)
 

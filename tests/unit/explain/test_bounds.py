@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_leakcheck.explain.anatomy import is_dead_reference
 from pytest_leakcheck.explain.bounds import (
     Bound,
     bound_of,
@@ -19,8 +18,9 @@ from pytest_leakcheck.explain.bounds import (
     links_back,
     refers_weakly,
 )
-from pytest_leakcheck.explain.chains import name_chain
 from pytest_leakcheck.explain.graph import Hop
+from pytest_leakcheck.explain.introspect import is_dead_reference
+from pytest_leakcheck.explain.path_naming import name_chain
 
 
 class Cache:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_leakcheck.explain.catalogue import Sighting, entries, fits, in_range, match
+from pytest_leakcheck.explain.catalogue import MatchContext, entries, fits, in_range, match
 
 REGISTRY = "chromadb.api.shared_system_client.SharedSystemClient._identifier_to_system[*]"
 MISSPELT = "chromadb.api.client.SharedSystemClient._identifer_to_system[*]"
@@ -90,7 +90,7 @@ CALLS = "app.clock._mock_children[*]._mock_mock_calls[*]"
 )
 def test_what_grows_on_by_nature(holder: str, through: list[str], endless: bool) -> None:
     """Lists of a mock that nothing empties; not the last call, which the next one replaces."""
-    found = match(holder, "app.Thing", "held", {}, Sighting(through=through))
+    found = match(holder, "app.Thing", "held", {}, MatchContext(through=through))
     assert found is not None
     assert found.endless is endless
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from pytest_leakcheck.explain.causes import ContainerWatch, watch_containers
-from pytest_leakcheck.records import Cause
+from pytest_leakcheck.model.causes import Cause
 
 HERE = __name__
 

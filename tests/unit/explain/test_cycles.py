@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from pytest_leakcheck.explain.cycles import Garbage, describe_garbage
-from pytest_leakcheck.records import Step
+from pytest_leakcheck.model.causes import Step
 
 HERE = re.escape(__name__)
 

@@ -12,8 +12,8 @@ from weakref import ref
 
 import pytest
 
-from pytest_leakcheck.explain.chains import name_chain
 from pytest_leakcheck.explain.edges import C_REFERENCE, key_text, name_edge
+from pytest_leakcheck.explain.path_naming import name_chain
 
 TARGET: Any = ["target"]
 

@@ -10,8 +10,8 @@ from graphs import graph, root
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_leakcheck.explain.anatomy import Sizes
 from pytest_leakcheck.explain.heads import find_heads, heads_of, strong_components
+from pytest_leakcheck.explain.introspect import Sizes
 from pytest_leakcheck.explain.subgraph import Subgraph, survey
 
 

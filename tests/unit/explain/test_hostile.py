@@ -10,10 +10,10 @@ from unittest.mock import MagicMock
 import pytest
 from leaks import left_by
 
-from pytest_leakcheck.explain import anatomy, describe, edges
+from pytest_leakcheck.explain import describe, edges, introspect
 from pytest_leakcheck.explain.causes import explain_survivors
-from pytest_leakcheck.explain.chains import name_chain
 from pytest_leakcheck.explain.cycles import describe_garbage
+from pytest_leakcheck.explain.path_naming import name_chain
 
 ASKED: list[str] = []
 
@@ -142,7 +142,7 @@ def test_a_mock_is_not_called_and_does_not_grow() -> None:
 
 
 def test_sizes_ask_no_python_code() -> None:
-    sizes = anatomy.Sizes()
+    sizes = introspect.Sizes()
     assert sizes.of(hostile()) > 0
     assert sizes.of(HostileDict()) > 0
     assert sizes.of([1, 2]) == sys.getsizeof([1, 2])
@@ -151,13 +151,13 @@ def test_sizes_ask_no_python_code() -> None:
 
 
 def test_names_of_types_past_a_metaclass() -> None:
-    assert anatomy.type_name(hostile()) == f"{__name__}.Hostile"
-    assert anatomy.type_name([]) == "list"
+    assert introspect.type_name(hostile()) == f"{__name__}.Hostile"
+    assert introspect.type_name([]) == "list"
 
 
 def test_a_module_name_that_is_no_text() -> None:
     odd = type("Odd", (), {"__module__": MagicMock()})
-    assert anatomy.class_name(odd) == "?.Odd"
+    assert introspect.class_name(odd) == "?.Odd"
 
 
 def test_hostile_keys_are_named_by_type() -> None:
@@ -186,9 +186,9 @@ def test_naming_makes_no_dict_in_an_instance_that_is_only_passed() -> None:
     o = Inline()
     o.x = [1]  # type: ignore[attr-defined]
     before = sys.getsizeof(o), len(gc.get_referents(o))
-    anatomy.instance_dict(o)
-    anatomy.attribute(o, "x")
-    anatomy.members(o)
+    introspect.instance_dict(o)
+    introspect.attribute(o, "x")
+    introspect.members(o)
     assert (sys.getsizeof(o), len(gc.get_referents(o))) == before
 
 

@@ -21,7 +21,7 @@ from scenarios import SCENARIOS, Scenario
 
 from pytest_leakcheck.explain.catalogue import entries
 from pytest_leakcheck.explain.causes import explain_survivors, watch_containers
-from pytest_leakcheck.records import Cause
+from pytest_leakcheck.model.causes import Cause
 
 
 def begin(scenario: Scenario) -> None:

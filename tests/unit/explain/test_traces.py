@@ -15,8 +15,8 @@ import pytest
 from leaks import cause_of, causes_in_thread, causes_of
 
 from pytest_leakcheck.explain.status import ADDED, BORN
-from pytest_leakcheck.records import Cause
-from pytest_leakcheck.report.trace import path_lines
+from pytest_leakcheck.model.causes import Cause
+from pytest_leakcheck.text.trace import path_lines
 
 KEPT: list[Any] = []
 BY_KEY: weakref.WeakKeyDictionary[Any, object] = weakref.WeakKeyDictionary()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_leakcheck.judge.known import fingerprints, goes_on, made_up_of
-from pytest_leakcheck.records import Cause
+from pytest_leakcheck.model.causes import Cause
 
 PRINTS = st.lists(st.sampled_from("abcde"), max_size=4, unique=True)
 

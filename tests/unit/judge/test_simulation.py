@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from pytest_leakcheck.judge.endurance import window_runs
 from pytest_leakcheck.judge.repeats import Repeats
+from pytest_leakcheck.judge.soak import window_runs
 from pytest_leakcheck.judge.stopping import is_decided
 from pytest_leakcheck.judge.verdict import judge_repeats, worth_explaining
-from pytest_leakcheck.records import Growth, Phase, RepeatRecord, Site
-from pytest_leakcheck.settings import Settings
+from pytest_leakcheck.model.causes import Site
+from pytest_leakcheck.model.journal_lines import Phase, RepeatRecord
+from pytest_leakcheck.model.settings import Settings
+from pytest_leakcheck.model.signals import Growth
 
 SETTINGS = Settings()
 LIMITS = SETTINGS.thresholds

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_leakcheck.judge.statistics import falls, median_floor, slope, spread
+from pytest_leakcheck.judge.statistics import falls, slope, spread
+from pytest_leakcheck.screen.floor import median_floor
 
 QUICK = settings(max_examples=60, deadline=None)
 numbers = st.integers(-(10**9), 10**9)

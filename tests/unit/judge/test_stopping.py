@@ -12,8 +12,9 @@ from pytest_leakcheck.judge.stopping import (
     lately_only_replaces,
     runs_that_grew,
 )
-from pytest_leakcheck.records import Growth, Outcome, RepeatRecord
-from pytest_leakcheck.settings import Settings
+from pytest_leakcheck.model.journal_lines import RepeatRecord
+from pytest_leakcheck.model.settings import Settings
+from pytest_leakcheck.model.signals import Growth, Outcome
 
 SETTINGS = Settings()
 EXACTLY, MOST, WEAK = SETTINGS.repeats, SETTINGS.most_repeats, SETTINGS.weak_repeats

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from readings import QUIET, repeat, steady
 
-from pytest_leakcheck.journal import Run, Span
-from pytest_leakcheck.judge.lasting import repeat_slopes, still_undecided
+from pytest_leakcheck.conclude.evidence import causes_of
+from pytest_leakcheck.conclude.run import judge_run
+from pytest_leakcheck.judge.net_growth import repeat_slopes, still_undecided
 from pytest_leakcheck.judge.repeats import (
     Repeats,
     grows_never,
@@ -23,36 +24,29 @@ from pytest_leakcheck.judge.repeats import (
     only_replaces,
     usual_amount,
 )
-from pytest_leakcheck.judge.runs import causes_of, judge_run
 from pytest_leakcheck.judge.verdict import (
     Judgement,
     judge_repeats,
     only_blocks_grow,
     release_is_unclear,
 )
-from pytest_leakcheck.records import (
-    SCHEMA,
+from pytest_leakcheck.model.causes import Cause, Site
+from pytest_leakcheck.model.journal_lines import (
     AssignRecord,
     CaptureRecord,
-    Cause,
     CauseRecord,
     FixtureRecord,
-    Growth,
-    JudgedRun,
-    Late,
-    Reading,
     RepeatRecord,
     ResourceRecord,
-    RunInfo,
-    Site,
     SkipRecord,
     StartRecord,
     TestRecord,
-    TestVerdict,
-    VerdictName,
-    add_growth,
 )
-from pytest_leakcheck.settings import Settings, Thresholds
+from pytest_leakcheck.model.results import JudgedRun, TestVerdict, VerdictName
+from pytest_leakcheck.model.run import Run, Span
+from pytest_leakcheck.model.run_info import SCHEMA, RunInfo
+from pytest_leakcheck.model.settings import Settings, Thresholds
+from pytest_leakcheck.model.signals import Growth, Late, Reading, add_growth
 
 QUICK = settings(max_examples=60, deadline=None)
 LIMITS = Thresholds()

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import samples
 
-from pytest_leakcheck.bisect import Answer, Probe
+from pytest_leakcheck.bisection.search import Answer, Probe
 from pytest_leakcheck.judge.verdict import Judgement
-from pytest_leakcheck.records import Slope
+from pytest_leakcheck.model.signals import Slope
 from pytest_leakcheck.report.bisection import ProgressLine, answer_lines
 
 SLOPES = {

@@ -15,9 +15,9 @@ import samples
 from test_island import decode, values
 
 from pytest_leakcheck.compare.comparison import compare_runs
-from pytest_leakcheck.errors import RunError
-from pytest_leakcheck.journal import Run
-from pytest_leakcheck.records import JudgedRun
+from pytest_leakcheck.model.errors import RunError
+from pytest_leakcheck.model.results import JudgedRun
+from pytest_leakcheck.model.run import Run
 from pytest_leakcheck.report import html
 from pytest_leakcheck.report.findings import findings
 

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_leakcheck.model.words import visible
 from pytest_leakcheck.report.island import Column, encode
-from pytest_leakcheck.report.text import visible
 
 
 def decode(island: str) -> list[dict[str, Any]]:

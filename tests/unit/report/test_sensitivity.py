@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import samples
 
-from pytest_leakcheck.records import CalibrationRecord, Growth
+from pytest_leakcheck.model.journal_lines import CalibrationRecord
+from pytest_leakcheck.model.signals import Growth
 from pytest_leakcheck.report.sensitivity import sensitivity_sentences, smallest_seen
 
 SEEN = CalibrationRecord(null=Growth(), object_bytes=56, python_bytes=64, heap_bytes=1024)

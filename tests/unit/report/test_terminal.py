@@ -9,12 +9,12 @@ import pytest
 import samples
 
 from pytest_leakcheck.compare.comparison import compare_runs
-from pytest_leakcheck.errors import UsageError
-from pytest_leakcheck.records import JudgedRun
+from pytest_leakcheck.model.errors import UsageError
+from pytest_leakcheck.model.results import JudgedRun
 from pytest_leakcheck.report import terminal
 from pytest_leakcheck.report.changes import compare_sentence
 from pytest_leakcheck.report.overview import run_sentence
-from pytest_leakcheck.report.trace import ASCII, UNICODE, path_lines
+from pytest_leakcheck.text.trace import ASCII, UNICODE, path_lines
 
 
 def shown(width: int = 100, name: str | None = None) -> str:

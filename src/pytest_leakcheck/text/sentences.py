@@ -1,0 +1,115 @@
+"""Sentences and figures as people read them, for terminal, Markdown and HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from pytest_leakcheck.model.results import JudgedRun, VerdictName
+from pytest_leakcheck.model.signals import BYTE_SIGNALS, Growth, Slope
+from pytest_leakcheck.model.words import (
+    FIXTURE,
+    SIGNAL_WORDS,
+    SPOKEN,
+    amount,
+    is_fixture,
+    plural,
+    quote,
+    visible,
+)
+
+VERDICT_MEANING: dict[VerdictName, str] = {
+    "leak": "grows on every repeat",
+    "unconfirmed": "grew once, and was not repeated or the repeats disagree",
+    "late": "cyclic garbage only: freed by the collector, raises the peak",
+    "held": "a wider fixture holds it, and lets go",
+    "settles": "a cache, lazy import or pool: growth stops",
+    "not judged": "not measured, for the reason given",
+    "clean": "nothing stays",
+}
+
+
+def phrase(signal: str, value: float, *, signed: bool = False) -> str:
+    """A value with its name: ``5.3 MiB C heap``, ``12 file descriptors``, ``1 thread``."""
+    one, many = SIGNAL_WORDS[signal]
+    word = one if abs(round(value, 1)) == 1 else many
+    return f"{amount(signal, value, signed=signed)} {word}"
+
+
+def grows(slope: Slope) -> bool:
+    """Whether a slope is growth and not noise: its interval, if there is one, is above zero."""
+    return slope.per_run > 0 if slope.low is None else slope.low > 0
+
+
+def growth_phrases(
+    slopes: Mapping[str, Slope], *, limit: int = 4, signed: bool = False
+) -> list[str]:
+    """The signals that grow, most telling first: ``["5.3 MiB C heap", "12 file descriptors"]``.
+
+    RSS and address space are named only where no other signal of bytes grows: they say the same
+    with more noise.
+    """
+    growing = [name for name in SPOKEN if name in slopes and grows(slopes[name])]
+    for vague in ("rss_bytes", "mapped_bytes"):
+        if vague in growing and not BYTE_SIGNALS.isdisjoint(set(growing) - {vague}):
+            growing.remove(vague)
+    return [phrase(name, slopes[name].per_run, signed=signed) for name in growing[:limit]]
+
+
+def growth_words(slopes: Mapping[str, Slope], *, limit: int = 4) -> str:
+    """``5.3 MiB C heap, 12 file descriptors, 6.5 threads``; ``nothing`` where nothing grows."""
+    return ", ".join(growth_phrases(slopes, limit=limit)) or "nothing"
+
+
+def interval(signal: str, slope: Slope) -> str:
+    """``9.0 KiB to 9.2 KiB``; says so where one run only was measured."""
+    if slope.low is None or slope.high is None:
+        return "one run, no interval"
+    low, high = amount(signal, slope.low), amount(signal, slope.high)
+    return f"exactly {low}" if low == high else f"{low} to {high}"
+
+
+def main_signal(slopes: Mapping[str, Slope], repeats: Sequence[Growth] = ()) -> str | None:
+    """The signal that tells most of a growth, of those that grew in repeats where any did; None
+    where nothing grows."""
+    growing = [name for name in SPOKEN if name in slopes and grows(slopes[name])]
+    seen = [name for name in growing if any(v > 0 for v in repeat_values(repeats, name))]
+    return next(iter(seen or growing), None)
+
+
+def repeat_values(repeats: Sequence[Growth], signal: str) -> list[int]:
+    """Growth of each repeat in one signal; repeats that did not see it are left out."""
+    values = (getattr(repeat, signal) for repeat in repeats)
+    return [value for value in values if value is not None]
+
+
+def main_growth(
+    slopes: Mapping[str, Slope], repeats: Sequence[Growth]
+) -> tuple[str, list[int]] | None:
+    """The main signal, and its growth on each repeat; None where no repeat saw one."""
+    signal = main_signal(slopes, repeats)
+    values = repeat_values(repeats, signal) if signal is not None else []
+    return (signal, values) if signal is not None and values else None
+
+
+def runs_sentence(signal: str, values: Sequence[float], per_run: float) -> str:
+    """``grew by 9.1 KiB C heap per run in 12 of 12 runs``."""
+    grew = sum(1 for value in values if value > 0)
+    return f"grew by {phrase(signal, per_run)} per run in {grew} of {plural(len(values), 'run')}"
+
+
+def reproduce(nodeid: str) -> str:
+    """The command that measures one test again; of a fixture, the file that defines it."""
+    return f"pytest --leakcheck {quote(FIXTURE.sub('', visible(nodeid)))}"
+
+
+def subjects(judged: JudgedRun) -> str:
+    """``2,111 tests``; ``2,113 tests and fixtures`` where fixtures were judged as well."""
+    many = "tests and fixtures" if any(is_fixture(t.nodeid) for t in judged.tests) else "tests"
+    return plural(len(judged.tests), "test", many)
+
+
+def when(created: str) -> str:
+    """An ISO 8601 time as ``2026-11-22 10:24 UTC``; other text as it is."""
+    match = re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)", created)
+    return f"{match[1]} {match[2]} UTC" if match else created
