@@ -10,8 +10,8 @@ from _pytest.runner import runtestprotocol
 
 from pytest_leakcheck.confirm.repeater import Repeater
 from pytest_leakcheck.confirm.rerun import outcome_of, restore_doctest
-from pytest_leakcheck.judge.repeats import Repeats
-from pytest_leakcheck.judge.verdict import judge_repeats
+from pytest_leakcheck.judge.evidence import Evidence
+from pytest_leakcheck.judge.verdict import judge
 from pytest_leakcheck.model.errors import UsageError
 from pytest_leakcheck.model.settings import Settings
 from pytest_leakcheck.model.words import size
@@ -145,15 +145,15 @@ class GrowthLimits:
         )
         with boundary:
             try:
-                repeats = repeater.confirm(item, item.nodeid, wide=True)
+                evidence = repeater.confirm(item, item.nodeid, wide=True)
             finally:
                 item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001
-        return failure_text(repeats, self._settings, limit)
+        return failure_text(evidence, self._settings, limit)
 
 
-def failure_text(repeats: Repeats, settings: Settings, limit: int) -> str | None:
+def failure_text(evidence: Evidence, settings: Settings, limit: int) -> str | None:
     """What a test over its limit reads; ``None`` where the repeats clear it."""
-    judgement = judge_repeats(repeats, settings.thresholds)
+    judgement = judge(evidence, settings)
     if judgement.verdict != "leak":
         return None
     per_run = max(
@@ -167,7 +167,7 @@ def failure_text(repeats: Repeats, settings: Settings, limit: int) -> str | None
         f"Each run leaves {size(per_run)} in memory; the limit is {size(limit)}.",
         f"It {judgement.reason}.",
     ]
-    for cause in repeats.causes:
+    for cause in evidence.causes:
         lines += ["", f"{cause_sentence(cause)}:", *path_lines(cause.steps)]
         lines.append(known_sentence(cause))
     return "\n".join(lines)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from pytest_leakcheck.judge.evidence import NOT_ASKED, QUESTIONS, Blank, Evidence, Held
+from pytest_leakcheck.model.causes import Cause
 from pytest_leakcheck.model.journal_lines import Phase, RepeatRecord
 from pytest_leakcheck.model.signals import Growth
 
@@ -28,3 +31,34 @@ def steady(phase: Phase = "steady", **series: Any) -> list[RepeatRecord]:
         repeat(phase, number, **dict(zip(series, values, strict=True)))
         for number, values in enumerate(zip(*series.values(), strict=True))
     ]
+
+
+def window(number: int, phase: Phase = "window", **values: Any) -> RepeatRecord:
+    """Many repeats together; quiet in every signal that is not given."""
+    return repeat(phase, number, **values)
+
+
+def evidence(
+    repeats: Sequence[RepeatRecord] = (),
+    *,
+    blank: Growth | None = None,
+    blank_windows: Sequence[RepeatRecord] = (),
+    kept: int | None = None,
+    causes: Sequence[Cause] = (),
+    soak: Sequence[RepeatRecord] = (),
+    release: Sequence[RepeatRecord] | None = None,
+    traces: Sequence[RepeatRecord] | None = None,
+    asked: Sequence[Any] = QUESTIONS,
+) -> Evidence:
+    """What is known of a candidate of which all has been asked, if nothing else is said."""
+    held = tuple(cause for cause in causes if cause.kind != "container")
+    return Evidence(
+        steady=tuple(repeats),
+        blank=Blank(growth=blank or Growth(), windows=tuple(blank_windows)),
+        held=NOT_ASKED if kept is None and not held else Held(kept, held),
+        containers=tuple(cause for cause in causes if cause.kind == "container"),
+        soak=tuple(soak),
+        release=NOT_ASKED if release is None else tuple(release),
+        traces=NOT_ASKED if traces is None else tuple(traces),
+        asked=frozenset(asked),
+    )

@@ -173,7 +173,7 @@ def test_a_slow_test_that_grew_on_some_repeats_is_run_on_before_it_is_told(tmp_p
     result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
     name = "test_a.py::test_calms_down"
     phases = Counter(record.phase for record in result.run.repeats[name])
-    assert phases == {"warm-up": 2, "steady": 9, "net": 1}
+    assert phases == {"warm-up": 2, "steady": 6, "kept": 1, "window": 1}
     assert result.verdicts()[name].verdict == "settles"
 
 
@@ -425,10 +425,9 @@ def test_what_a_set_up_leaves_once_does_not_keep_a_fixture_from_letting_go(tmp_p
     test = result.verdicts()["test_a.py::test_held"]
     assert test.verdict == "held", test.reason
     repeats = result.run.repeats[test.nodeid]
-    released = [r.growth.survivors for r in repeats if r.phase == "release"]
-    assert set(released) == {0}
-    if sys.version_info >= (3, 11):  # before, blocks have noise, and decide nothing here
-        assert len(released) == 3
+    released = [r.growth.survivors for r in repeats if r.phase == "release-window"]
+    assert len(released) == Settings().release_windows
+    assert min(abs(count or 0) for count in released) <= 1
 
 
 def test_a_string_a_run_is_held_by_a_wider_fixture_only_where_that_lets_it_go(
@@ -503,8 +502,8 @@ def test_a_string_a_run_of_a_slow_test_is_a_leak(tmp_path: Path) -> None:
     result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
     test = result.verdicts()["test_a.py::test_leaks"]
     assert test.verdict == "leak", test.reason
-    (net,) = (r for r in result.run.repeats[test.nodeid] if r.phase == "net")
-    assert net.growth.blocks == net.number
+    windows = [r for r in result.run.repeats[test.nodeid] if r.phase == "window"]
+    assert [r.growth.blocks for r in windows] == [pytest.approx(r.number, abs=2) for r in windows]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal between processes there")
@@ -703,7 +702,7 @@ def test_a_slow_test_is_repeated_less_once_its_cause_has_gone_on(tmp_path: Path)
     runs = {name: (seen["warm-up"], seen["steady"]) for name, seen in phases.items()}
     in_full = (settings.warmups, settings.repeats)
     # The last warm-up is one of the repeats that are enough.
-    assert runs["test_second"] == (settings.warmups - 1, settings.known_repeats)
+    assert runs["test_second"] == (settings.warmups, settings.known_repeats - 1)
     assert runs["test_first"] == runs["test_fills_another"] == in_full
     verdicts = {n.partition("::")[2]: t.verdict for n, t in result.verdicts().items()}
     assert verdicts == {
@@ -736,34 +735,10 @@ def test_what_is_only_replaced_is_decided_early(tmp_path: Path) -> None:
     }
     assert phases["test_replaces"]["steady"] == settings.calm_repeats
     assert phases["test_replaces"]["kept"] == 1
-    assert not phases["test_replaces"]["net"]
-    assert phases["test_trades"]["steady"] == settings.weak_repeats
-    # What the repeats acquit is not run on to see whether it adds up.
-    assert not phases["test_trades"]["net"]
+    assert not phases["test_replaces"]["window"]
+    assert phases["test_trades"]["steady"] == settings.repeats
     replaces = result.verdicts()["test_slots.py::test_replaces"]
     assert (replaces.verdict, replaces.reason) == ("settles", "5 objects are replaced on each run")
-
-
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="blocks have noise there, on calm runs too")
-def test_blocks_that_came_and_went_do_not_put_it_off(tmp_path: Path) -> None:
-    """What is replaced is let go as soon as nothing else has come for a few repeats."""
-    text = """
-        SLOT, RUNS, SPARE = [], [], []
-        class Thing: pass
-        def test_replaces():
-            SLOT[:] = [Thing() for _ in range(5)]
-            RUNS.append(None)
-            if len(RUNS) == 3:  # the first repeat after two warm-ups
-                SPARE.extend(str(1000 + number) for number in range(9))
-            elif len(RUNS) == 4:
-                SPARE.clear()
-    """
-    suites.write(tmp_path, {"test_slots.py": text})
-    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
-    (records,) = (r for name, r in result.run.repeats.items() if name.endswith("test_replaces"))
-    steady = [record.growth.blocks or 0 for record in records if record.phase == "steady"]
-    assert [blocks > 0 for blocks in steady] == [True] + [False] * Settings().calm_repeats
-    assert result.verdicts()["test_slots.py::test_replaces"].verdict == "settles"
 
 
 def test_a_fixture_of_all_tests_does_not_have_all_of_them_repeated(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_what_is_known_to_go_on_is_not_run_on(suite: Path, endless: bool) -> Non
     result = suites.pytest_in(suite, "--leakcheck", "--leakcheck-label=run")
     run = load_run(suite / ".leakcheck" / "run")
     phases = {record.phase for records in run.repeats.values() for record in records}
-    assert ("long" in phases) is not endless
+    assert ("window" in phases) is not endless
     assert {test.verdict for test in result.verdicts().values()} == {"leak"}
 
 

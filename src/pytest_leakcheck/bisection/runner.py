@@ -14,10 +14,10 @@ from typing import Protocol, cast
 import msgspec
 
 from pytest_leakcheck.bisection.search import Answer, Bisection, Probe, Stopped
-from pytest_leakcheck.conclude.evidence import read_repeats, settings_of
+from pytest_leakcheck.conclude.evidence import evidence_of, settings_of
 from pytest_leakcheck.confirm.process import Start, Watched, run_watched
 from pytest_leakcheck.confirm.tasks import EARLIER_ENDED, NOT_COLLECTED, Plan, Task
-from pytest_leakcheck.judge.verdict import Judgement, judge_repeats
+from pytest_leakcheck.judge.verdict import Judgement, judge
 from pytest_leakcheck.model.errors import RunError, UsageError
 from pytest_leakcheck.model.journal_lines import TestRecord
 from pytest_leakcheck.model.run import Run
@@ -282,7 +282,7 @@ class Prober:
         if name in found.skips:
             return _not_judged(found.skips[name].reason)
         if name in watched.done:
-            return judge_repeats(read_repeats(found, name), self._settings.thresholds)
+            return judge(evidence_of(found, name), self._settings)
         if watched.status in _ENDED_IN_ORDER:
             raise RunError(
                 f"{visible(name)} is not collected any more: the suite has changed since the run "

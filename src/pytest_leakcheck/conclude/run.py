@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 
 import msgspec
 
 from pytest_leakcheck.conclude.causes import ordered, summarise_causes
-from pytest_leakcheck.conclude.evidence import is_empty_tests, read_repeats, settings_of
+from pytest_leakcheck.conclude.evidence import causes_of, evidence_of, is_blank_tests, settings_of
 from pytest_leakcheck.conclude.groups import (
     doubt_kin,
     not_judged,
@@ -16,14 +16,13 @@ from pytest_leakcheck.conclude.groups import (
     spare_fixtures,
 )
 from pytest_leakcheck.conclude.unjudged_resources import left_open
-from pytest_leakcheck.judge.repeats import grows_never, median_late
+from pytest_leakcheck.judge.nuisances import own_causes
 from pytest_leakcheck.judge.statistics import slope
-from pytest_leakcheck.judge.verdict import cut_off, judge_repeats
-from pytest_leakcheck.model.causes import Cause
+from pytest_leakcheck.judge.verdict import cut_off, judge, median_late, never_grew
 from pytest_leakcheck.model.journal_lines import TestRecord
 from pytest_leakcheck.model.results import JudgedRun, TestVerdict, VerdictName
 from pytest_leakcheck.model.run import Run
-from pytest_leakcheck.model.settings import Thresholds
+from pytest_leakcheck.model.settings import Settings
 from pytest_leakcheck.model.signals import Growth
 from pytest_leakcheck.screen.candidates import DISTURBED
 from pytest_leakcheck.screen.floor import Floor, sweep_floor
@@ -40,13 +39,14 @@ _NOT_RUN = {
 
 def judge_run(run: Run) -> JudgedRun:
     """Every test's verdict, and every cause with its witnesses."""
-    limits = settings_of(run).thresholds
+    settings = settings_of(run)
+    limits = settings.thresholds
     floor = sweep_floor(run.tests, limits, run.spans)
     together = span_reasons(run.spans, floor)
-    repeated = _judge_repeated(run, limits)
+    repeated = _judge_repeated(run, settings)
     tests: dict[str, TestVerdict] = {}
     for record in run.tests:
-        test = _judge_test(run, record, floor, repeated, together, limits)
+        test = _judge_test(run, record, floor, repeated, together, settings)
         hidden = test.basis == "repeated" and record.nodeid not in run.assigned
         tests[record.nodeid] = msgspec.structs.replace(test, hidden=True) if hidden else test
     for nodeid, left in left_open(run, _NOT_RUN).items():
@@ -81,19 +81,18 @@ def cause_verdicts(judged: JudgedRun) -> dict[str, VerdictName]:
     }
 
 
-def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
+def _judge_repeated(run: Run, settings: Settings) -> dict[str, TestVerdict]:
     judged: dict[str, TestVerdict] = {}
     silent = {test.nodeid for test in run.tests} - run.assigned.keys()
     for nodeid, records in run.repeats.items():
-        if is_empty_tests(records):
+        if is_blank_tests(records):
             continue
-        repeats = read_repeats(run, nodeid)
-        judgement = judge_repeats(repeats, limits)
+        evidence = evidence_of(run, nodeid)
+        judgement = judge(evidence, settings)
         if nodeid in run.unfinished:
             judgement = cut_off(judgement)
         verdict = judgement.verdict
-        silently = verdict == "settles" and nodeid in silent
-        if silently and grows_never(repeats.steady, repeats.null, limits):
+        if verdict == "settles" and nodeid in silent and never_grew(evidence, settings):
             verdict = "clean"
         judged[nodeid] = TestVerdict(
             nodeid=nodeid,
@@ -102,9 +101,9 @@ def _judge_repeated(run: Run, limits: Thresholds) -> dict[str, TestVerdict]:
             outcome="passed",
             slopes=judgement.slopes,
             basis="repeated",
-            fingerprints=[cause.fingerprint for cause in _guilty(repeats.causes)],
-            late=median_late(repeats.steady),
-            repeats=[record.growth for record in repeats.steady],
+            fingerprints=_fingerprints(run, nodeid, verdict, settings),
+            late=median_late(evidence.steady),
+            repeats=[record.growth for record in evidence.counted],
         )
     return judged
 
@@ -115,7 +114,7 @@ def _judge_test(
     floor: Floor,
     repeated: dict[str, TestVerdict],
     together: Mapping[str, list[str]],
-    limits: Thresholds,
+    settings: Settings,
 ) -> TestVerdict:
     once = _one_run(record, floor)
     unfit = _why_not_judged(run, record)
@@ -126,7 +125,7 @@ def _judge_test(
     why = [*reasons(record, floor), *together.get(record.nodeid, ())]
     if why:
         return once("unconfirmed", f"{'; '.join(why)}; it was not repeated")
-    if (record.late.heap_bytes or 0) >= limits.late_bytes:
+    if (record.late.heap_bytes or 0) >= settings.policy.late_bytes:
         return once(
             "late", f"{record.late.objects} objects waited for the cyclic collector; nothing stays"
         )
@@ -172,7 +171,9 @@ def _one_run(record: TestRecord, floor: Floor) -> Callable[[VerdictName, str], T
 # --- causes --------------------------------------------------------------------------------------
 
 
-def _guilty(causes: Sequence[Cause]) -> list[Cause]:
-    """Causes of one test, in order; a cache that takes in so many more and no others is none where
-    there are others."""
-    return ordered([cause for cause in causes if cause.room is None] or causes)
+def _fingerprints(run: Run, nodeid: str, verdict: VerdictName, settings: Settings) -> list[str]:
+    """The causes of one test, in order: of a leak those that are no nuisance."""
+    causes = causes_of(run, nodeid)
+    if verdict in ("leak", "held"):
+        causes = own_causes(causes, settings.policy)
+    return [cause.fingerprint for cause in ordered(causes)]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from pytest_leakcheck.judge.repeats import EXACT, RESOURCES
+from pytest_leakcheck.judge.ledger import RESOURCES
+from pytest_leakcheck.judge.verdict import WORDS
 from pytest_leakcheck.model.journal_lines import FixtureRecord, LedgerRecord, TestRecord
 from pytest_leakcheck.model.run import Run
 
@@ -75,7 +76,7 @@ def _lacks(record: TestRecord, name: str) -> bool:
 def _words(counts: Mapping[str, int]) -> str:
     """``2 more file descriptors than before it stayed until its process ended``."""
     parts = [
-        f"{count:,} more {EXACT[name] if count > 1 else _ONE[name]}"
+        f"{count:,} more {WORDS[name] if count > 1 else _ONE[name]}"
         for name, count in counts.items()
     ]
     *first, last = parts

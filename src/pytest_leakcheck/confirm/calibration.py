@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from pytest_leakcheck.judge.repeats import grows_always, noise_of
+from pytest_leakcheck.judge.evidence import Blank, Evidence
+from pytest_leakcheck.judge.ledger import rises_always
 from pytest_leakcheck.model.journal_lines import CalibrationRecord, RepeatRecord
 from pytest_leakcheck.model.settings import Settings
 from pytest_leakcheck.model.signals import Growth
@@ -46,22 +47,22 @@ class PlantedItem(pytest.Item):
 
 
 def calibrate(
-    session: pytest.Session, repeat: Repeat, null: Growth, settings: Settings
+    session: pytest.Session, repeat: Repeat, blank: Growth, settings: Settings
 ) -> CalibrationRecord:
     """Plant and repeat. About 50 ms on a small heap.
 
     Args:
         repeat: so many measured runs of an item.
-        null: growth of the empty test.
+        blank: growth of the blank test.
     """
-    limits = settings.thresholds
 
     def smallest(signal: str, sizes: tuple[int, ...], plant: Callable[[int], object]) -> int | None:
         for size in sizes:
             item: Any = PlantedItem.from_parent(session, name="leakcheck-planted")
             item.plant = lambda size=size: plant(size)
             seen = repeat(item, _WARM_UPS + _REPEATS)[_WARM_UPS:]
-            if grows_always(seen, null, signal, noise_of(signal, limits)):
+            told = Evidence(steady=tuple(seen), blank=Blank(growth=blank))
+            if rises_always(signal, told, settings.policy):
                 return size
         return None
 
@@ -81,7 +82,7 @@ def calibrate(
 
     try:
         return CalibrationRecord(
-            null=null,
+            null=blank,
             object_bytes=smallest("survivors", (_EMPTY_LIST,), plant_object),
             python_bytes=smallest("blocks", _SIZES, plant_bytes),
             heap_bytes=smallest("heap_bytes", _HEAP_SIZES, plant_heap),

@@ -21,7 +21,8 @@ from pytest_leakcheck.confirm.repeats import LeftIds
 from pytest_leakcheck.explain.catalogue import Known, entries
 from pytest_leakcheck.explain.causes import explain_survivors, watch_containers
 from pytest_leakcheck.explain.cycles import describe_garbage
-from pytest_leakcheck.judge.verdict import RUNNERS
+from pytest_leakcheck.judge.evidence import Held
+from pytest_leakcheck.judge.nuisances import RUNNERS
 from pytest_leakcheck.model.causes import Cause
 from pytest_leakcheck.model.journal_lines import (
     CaptureRecord,
@@ -62,14 +63,6 @@ Run = Callable[[pytest.Item, Any], Outcome]
 _MOST_WATCHED_RUNS = 4
 
 
-class Held(NamedTuple):
-    """Who holds what one run leaves and the next one does not replace."""
-
-    causes: Sequence[Cause]
-    kept: int
-    """How many objects that is."""
-
-
 class Told(NamedTuple):
     """What watched runs told; nothing where watching was refused."""
 
@@ -78,8 +71,8 @@ class Told(NamedTuple):
     watched: WatchRecord | None = None
 
 
-class Evidence:
-    """Looks closer at single runs of an item.
+class Inspector:
+    """Looks closer at single repeats of an item.
 
     Args:
         run: one run of an item, whole protocol.
@@ -119,7 +112,7 @@ class Evidence:
             causes = explain_survivors(
                 kept, ignore={id(kept)}, versions=self._versions(), known=self._known()
             )
-            return Held(_visible_first(causes), count)
+            return Held(count, tuple(_visible_first(causes)))
         finally:
             kept.clear()
             self._boundary.draw()
@@ -139,7 +132,9 @@ class Evidence:
         if any(early):
             # What was left last may be among the last few that are kept, and all before dropped.
             of_early = [[thing for thing in alive if id(thing) in ids] for ids in early]
-            kept = min(max(of_early, key=len), kept, key=len)
+            longest = max(of_early, key=len)
+            # It may leave something on some repeats only, and nothing on the last but one.
+            kept = min(longest, kept, key=len) if before_last else longest
         alive.clear()
         return kept
 

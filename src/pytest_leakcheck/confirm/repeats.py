@@ -2,7 +2,7 @@
 
 Repeats in a row are measured from the end of one to the end of the next: both readings are taken at
 the same place, so that what the harness itself holds there is in both and cancels out. What it
-notes between them goes to a :class:`Tape`.
+notes between them goes to a :class:`RecordBuffer`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ROOM = 1 << 16
 _ROOM_FOR_IDS = 1 << 14
 
 
-class Tape:
+class RecordBuffer:
     """Records of repeats, in a block of memory that is there from the start.
 
     As objects they would be a dozen blocks for each repeat, which looks like growth.
@@ -64,6 +64,9 @@ class Tape:
         begin = self._end[0]
         end = self._end[0] = begin + len(line)
         self._bytes[begin:end] = line  # past its end it grows, which is rare
+
+    def __len__(self) -> int:
+        return self._bytes.count(b"\n", 0, self._end[0])
 
     def records(self) -> list[RepeatRecord]:
         return [_decode(line) for line in self._bytes[: self._end[0]].splitlines()]
@@ -134,6 +137,7 @@ class Runs:
         self._hopeless = self._vain_items = 0
         self._longest_pause = _LONGEST_PAUSE_S
         self._last: tuple[pytest.Item, Reading] | None = None
+        self._window_end: tuple[pytest.Item, Reading, int] | None = None
         self._grace = Grace(probes.threads, probes.elapsed)
         self._left = IdsOfRepeats()
         self._wider: dict[int, pytest.FixtureDef[Any]] = {}
@@ -149,7 +153,7 @@ class Runs:
 
     def pause(self) -> None:
         """Something else comes between two repeats: the next one is measured from its own start."""
-        self._last = None
+        self._last = self._window_end = None
         self._left.interrupt()
 
     def saw_fixture(self, definition: pytest.FixtureDef[Any]) -> None:
@@ -185,6 +189,7 @@ class Runs:
         Args:
             keep_ids: of what it leaves, for :meth:`take_ids`.
         """
+        self._window_end = None
         self._boundary.draw()
         modules = len(_sys_modules)
         base = self._base_of(item)
@@ -239,23 +244,6 @@ class Runs:
         self._boundary.collect()
         return self._probes.read(peak=False)
 
-    def _base_of_many(self) -> Reading:
-        """Where many runs start from. A reading is a few blocks of its own: it takes the place of
-        one that was there when it was taken."""
-        # What goes with the first run goes now: what is known of the last repeat, and what the
-        # interpreter's caches keep of a search for holders.
-        self.pause()
-        clear_interpreter_caches()
-        # A look at what the repeats left need not have collected anything, and what one collection
-        # more lets go would go with the runs.
-        self._boundary.collect_all()
-        clear_interpreter_caches()
-        place = self._probes.read()
-        self._boundary.collect_all()
-        base = self._probes.read()
-        del place
-        return base
-
     def _read_settled(self, base: Reading) -> Reading:
         """The signals, after a moment's grace for threads and descriptors that are on their way.
 
@@ -276,51 +264,58 @@ class Runs:
                 self._vain_items = 0
         return reading
 
-    def together(
-        self, item: pytest.Item, name: str, phase: Phase, runs: int, nextitem: Any = None
+    def window(
+        self, item: pytest.Item, name: str, phase: Phase, repeats: int, nextitem: Any = None
     ) -> RepeatRecord:
-        """Growth over several runs between two collections of the whole heap. O(heap).
+        """Growth over many repeats between two collections of the whole heap. O(heap).
 
         A cycle that was alive at one boundary and dropped later waits among the frozen objects:
-        each run alone seems to grow by it, all together do not.
+        each repeat alone seems to grow by it, all together do not. A window begins where the one
+        before has ended, if nothing else has run since. It ends with a repeat that does not pass.
         """
-        # What the repeats before have left goes before the base, all of it: one collection less
-        # lets a dozen blocks go with the runs, now and then.
-        self._boundary.collect_all()
-        base = self._base_of_many()
-        for _ in range(runs):
-            self.run_once(item, nextitem)
+        base, objects = self._base_of_window(item)
+        outcome: Outcome = "passed"
+        done, start = 0, _clock()
+        while done < repeats and outcome == "passed":
+            outcome = self._run(item, nextitem)
             settle_log_buffers(item)
-            self._boundary.collect()
-            self._boundary.draw()
-        self._read_settled(base)
-        self._boundary.collect_all()
-        amount = growth(base, self._read_settled(base))
-        return RepeatRecord(nodeid=name, phase=phase, number=runs, growth=amount)
-
-    def window(self, item: pytest.Item, name: str, runs: int, nextitem: Any) -> RepeatRecord:
-        """Growth over many runs between two collections of the whole heap. O(heap).
-
-        A cache that drops what is too much may drop cycles, which were frozen when they were new.
-        """
-        outcomes: set[Outcome] = {"passed"}
-        base = self._base_of_many()
-        for _ in range(runs):
-            outcomes.add(self.run_once(item, nextitem))
-            settle_log_buffers(item)
+            done += 1
+        duration = _clock() - start
         # Threads that are on their way out hold what they run on: they end before the line.
         self._read_settled(base)
-        self._boundary.collect()
-        count = len(survivors_of(item, self._boundary, self))
         self._boundary.collect_all()
-        after = self._read_settled(base)
+        after, now = self._read_settled(base), self._boundary.tracked()
+        self.pause()
+        self._window_end = (item, after, now)
         return RepeatRecord(
             nodeid=name,
-            phase="long",
-            number=runs,
-            growth=growth(base, after, count),
-            outcome=min(outcomes - {"passed"}, default="passed"),
+            phase=phase,
+            number=done,
+            growth=growth(base, after, now - objects),
+            outcome=outcome,
+            duration_s=round(duration, 6),
         )
+
+    def _base_of_window(self, item: pytest.Item) -> tuple[Reading, int]:
+        """Where a window starts from: the signals, and how many objects are tracked. A reading is a
+        few blocks of its own: it takes the place of one that was there when it was taken."""
+        end = self._window_end
+        if end is not None and end[0] is item:
+            return end[1], end[2]
+        # What goes with the first repeat goes now: what is known of the last one, and what the
+        # interpreter's caches keep of a search for holders.
+        self.pause()
+        self._boundary.collect_all()
+        clear_interpreter_caches()
+        # What the repeats before have left goes before the base, all of it: one collection less
+        # lets a dozen blocks go with the window, now and then.
+        self._boundary.collect_all()
+        clear_interpreter_caches()
+        place = self._probes.read()
+        self._boundary.collect_all()
+        base, objects = self._probes.read(), self._boundary.tracked()
+        del place
+        return base, objects
 
 
 def _has_more(base: Reading, reading: Reading) -> bool:

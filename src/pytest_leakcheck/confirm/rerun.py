@@ -72,7 +72,7 @@ def outcome_of(reports: list[pytest.TestReport]) -> Outcome:
     return "passed"
 
 
-class NullItem(pytest.Item):
+class BlankItem(pytest.Item):
     """A test that does nothing: what it leaves is pytest's own."""
 
     def runtest(self) -> None:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from pytest_leakcheck.judge.known import made_up_of
 from pytest_leakcheck.resources.opened import OpenedAt
 
 # Tests may have `os` patched.
@@ -53,13 +52,6 @@ class Traced(msgspec.Struct, frozen=True, tag=True):
     prints: list[str]
 
 
-class Dropped(msgspec.Struct, frozen=True, tag=True):
-    """A test over whose further runs dead weak references of these causes were dropped again."""
-
-    prints: list[str]
-    nodeid: str
-
-
 class Opened(msgspec.Struct, frozen=True, tag=True):
     """A test that leaks by what it leaves open, and where that was opened."""
 
@@ -69,13 +61,13 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
     """Empty where it was not watched."""
 
 
-Note = Endured | Repeated | Traced | Dropped | Opened
+Note = Endured | Repeated | Traced | Opened
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Note).decode
 
 
-class LookedInto:
+class SharedFindings:
     """What this process and those beside and before it have looked into.
 
     Args:
@@ -90,16 +82,8 @@ class LookedInto:
         self.repeated: list[list[str]] = []
         self.traced: list[list[str]] = []
         self._groups = {Endured: self.endured, Repeated: self.repeated, Traced: self.traced}
-        self._dropped: list[Dropped] = []
         self._instances: dict[Likeness, str] = {}
         self._others: dict[tuple[object, ...], list[Opened]] = {}
-
-    def dropped_by(self, prints: Sequence[str]) -> str:
-        """A test that saw the dead references of these causes dropped, or of a part of them where
-        others saw the rest; empty for none."""
-        groups = [note.prints for note in self._dropped]
-        mine = [note.nodeid for note in self._dropped if set(note.prints) <= set(prints)]
-        return mine[0] if made_up_of(prints, groups) else ""
 
     def instance_like(self, likeness: Likeness) -> str:
         """Another instance of the function that was looked into; empty for none."""
@@ -108,10 +92,6 @@ class LookedInto:
     def tests_like(self, likeness: Likeness) -> Sequence[Opened]:
         """Tests of any function that leave as much open, each at a place of its own."""
         return self._others.get(likeness[1:], ())
-
-    def has_like(self, likeness: Likeness) -> bool:
-        """Whether there is such an instance, or such a test of any function."""
-        return bool(self.instance_like(likeness) or self.tests_like(likeness))
 
     def add(self, note: Note) -> None:
         """Remember what was looked into, and tell the others. One ``write``."""
@@ -153,10 +133,6 @@ class LookedInto:
         return whole.splitlines()
 
     def _keep(self, note: Note) -> None:
-        if isinstance(note, Dropped):
-            if all(note.prints != other.prints for other in self._dropped):
-                self._dropped.append(note)
-            return
         if isinstance(note, Opened):
             self._instances.setdefault(note.likeness, note.nodeid)
             others = self._others.setdefault(note.likeness[1:], [])

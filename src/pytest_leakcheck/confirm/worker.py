@@ -16,7 +16,7 @@ import pytest
 
 from pytest_leakcheck.confirm.repeater import Repeater
 from pytest_leakcheck.confirm.rerun import run_as_in_the_suite
-from pytest_leakcheck.confirm.shared_findings import LookedInto
+from pytest_leakcheck.confirm.shared_findings import SharedFindings
 from pytest_leakcheck.confirm.tasks import (
     EARLIER_ENDED,
     NOT_COLLECTED,
@@ -61,7 +61,7 @@ class Confirming:
             forget=self._forget_reports,
         )
         if plan.looked_into:
-            self._repeater.know(LookedInto(Path(plan.looked_into)))
+            self._repeater.know(SharedFindings(Path(plan.looked_into)))
         self._reporter: pytest.TerminalReporter | None = None
         self._rss_at_start = 0
         self._begun = False
@@ -151,7 +151,7 @@ class Confirming:
         self._reporter = item.config.pluginmanager.get_plugin("terminalreporter")
         self._boundary.start()
         # Before the earlier tests: what they make every test leave behind is theirs, not pytest's.
-        self._repeater.measure_null(item.session)
+        self._repeater.measure_blank(item.session)
         self._rss_at_start = self._probes.rss() or 0
         self._first_at = _clock()
 

@@ -1,22 +1,23 @@
-"""Does growth go on? A cache that fills slowly looks like a leak until it is full.
+"""How many repeats the next soak window has: bounded by time and by what they leave behind. Pure.
 
-No number of equal steps proves a leak: a quick test is run hundreds of times more, in windows, and
-what grew on each repeat has to grow in each window, too. Pure.
+A cache that fills slowly looks like a leak until it is full; a table that its owner empties now and
+then looks like one until it is emptied. No number of equal steps proves a leak, so a quick test is
+repeated hundreds of times more, window by window, while that may still tell.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
-from pytest_leakcheck.judge.repeats import LARGEST_BLOCK, RESOURCES, Repeats, floor_of
+from pytest_leakcheck.judge.evidence import Evidence
+from pytest_leakcheck.judge.nuisances import nuisances_of
 from pytest_leakcheck.model.causes import Cause
 from pytest_leakcheck.model.journal_lines import RepeatRecord
-from pytest_leakcheck.model.settings import Settings, Thresholds
+from pytest_leakcheck.model.settings import Settings
 
-#: How much a test may leave behind in the process over all further runs, signal by signal.
+#: How much a test may leave behind in the process over a whole soak, signal by signal.
 _ROOM = {
     "heap_bytes": 64 * 1024 * 1024,
     "rss_bytes": 64 * 1024 * 1024,
@@ -27,180 +28,79 @@ _ROOM = {
     "threads": 60,
     "children": 20,
 }
+#: Windows of a test that takes a while, at most: the second where the first left it open.
+_SLOW_WINDOWS = 2
+#: Windows differ in length by these factors, by turns: what comes and goes in step with windows of
+#: one length would look like growth, or like none.
+_LENGTHS = (1.13, 0.71, 1.29, 0.87, 0.79, 1.21, 0.67, 1.33)
+#: A container that gains more items a repeat than this is no cache that fills slowly.
+_FEW_ITEMS = 64
 
 
-def window_runs(steady: Sequence[RepeatRecord], settings: Settings) -> int:
-    """How many runs make a window of a test that was repeated; 0 where too few would fit.
-
-    Bounded by time, and by what the runs would leave behind if they go on like the repeats.
-    """
-    runs = _affordable(steady, settings.long_runs, settings.long_s)
-    return runs // settings.long_windows if runs >= settings.least_long_runs else 0
-
-
-def further_windows(
-    steady: Sequence[RepeatRecord], causes: Sequence[Cause], settings: Settings
+def next_window(
+    evidence: Evidence, growing: Collection[str], undecided: Collection[str], settings: Settings
 ) -> int:
-    """How many more windows of the same length are worth it where growth went on in the first.
+    """Repeats in the next soak window; 0 where none is worth it, or none can be afforded.
 
-    Only where each cause is a container that gains few items a run, since caches fill like that: a
-    thousand runs see the end of most. Anything else would have ended earlier.
+    Args:
+        growing: signals whose growth goes on, as far as that was looked at.
+        undecided: signals of which more windows would tell.
     """
-    each = window_runs(steady, settings)
-    limits = settings.thresholds
-    if not each or not causes or not all(_gathers_few(cause, limits) for cause in causes):
+    windows = evidence.soak
+    if any(window.outcome != "passed" for window in windows):
         return 0
-    runs = _affordable(steady, settings.longer_runs, long_time(causes, settings))
-    return max(0, runs // each - settings.long_windows)
+    each = _affordable(evidence.steady, settings.soak_repeats, settings.soak_s)
+    each //= settings.soak_windows
+    if each * settings.soak_windows < settings.least_soak_repeats:
+        return _slow_window(evidence, growing, undecided, settings)
+    if not windows:
+        return min(settings.first_window_repeats, each)
+    each = round(each * _LENGTHS[(len(windows) - 1) % len(_LENGTHS)])
+    if len(windows) <= settings.soak_windows:
+        return each
+    return each if _more_would_tell(evidence, undecided, each, settings) else 0
 
 
-def long_time(causes: Sequence[Cause], settings: Settings) -> float:
-    """Seconds for all windows: more where it takes a while until what gathers is dropped."""
-    doubtful = any(cause.dead or cause.limit for cause in causes)
-    all_are = all(c.dead or c.weak or c.limit or c.bounded for c in causes)
-    return settings.doubtful_s if doubtful and all_are else settings.long_s
+def _slow_window(
+    evidence: Evidence, growing: Collection[str], undecided: Collection[str], settings: Settings
+) -> int:
+    """A window of a test that takes a while: as few repeats as may tell."""
+    done = len(evidence.soak)
+    if done >= _SLOW_WINDOWS or (done and not undecided):
+        return 0
+    opened = {"fds", "threads", "children"}.intersection((*growing, *undecided))
+    return settings.net_sure_repeats if opened else settings.net_repeats
 
 
-def keeps_to_limit(cause: Cause, windows: Sequence[RepeatRecord], limits: Thresholds) -> bool:
-    """Whether a cause's owner states a limit, and the further runs do not refute it."""
-    gained = sum(window.number for window in windows) * cause.per_run
-    return cause.limit > 0 and gained <= limits.limit_slack * cause.limit
-
-
-def runs_until_full(causes: Sequence[Cause]) -> int | None:
-    """After how many runs all that has a limit is full; ``None`` where something has none, or one
-    that is not known."""
-    runs = [_until_full(cause) for cause in causes]
-    known = [number for number in runs if number is not None]
-    return max(known) if known and len(known) == len(runs) else None
-
-
-def fills_still(causes: Sequence[Cause], windows: Sequence[RepeatRecord]) -> bool:
-    """Whether what grew may be all that of caches with a limit: they may still have been filling in
-    the last window of further runs."""
-    return len(full_caches(causes, windows)) < len(causes)
-
-
-def full_caches(causes: Sequence[Cause], windows: Sequence[RepeatRecord]) -> list[Cause]:
-    """Those with a limit that have been full since before the last window of further runs."""
-    before_last = sum(window.number for window in windows[:-1])
-    until = ((cause, _until_full(cause)) for cause in causes)
-    return [cause for cause, runs in until if windows and runs is not None and runs <= before_last]
-
-
-def _until_full(cause: Cause) -> int | None:
-    if not cause.bounded or cause.room is None:
-        return None
-    return math.ceil(cause.room / max(cause.per_run, 1.0))
-
-
-def may_hide_growth(repeats: Repeats, settings: Settings) -> bool:
-    """Whether more C heap grows than what full caches will drop again explains, and further runs
-    would see them full."""
-    full = runs_until_full(repeats.causes)
-    each = window_runs(repeats.steady, settings)
-    if full is None or full > each * (settings.long_windows - 1):
+def _more_would_tell(
+    evidence: Evidence, undecided: Collection[str], each: int, settings: Settings
+) -> bool:
+    """Whether windows beyond the planned ones are worth it: something is open still, a cache is
+    predicted to be full soon, or each cause gains few items a repeat, as caches do that fill."""
+    done = sum(window.number for window in evidence.soak)
+    ends = [found.end for found in nuisances_of(evidence.causes, settings.policy)]
+    seconds = settings.doubtful_s if ends else settings.soak_s
+    most = _affordable(evidence.steady, settings.longest_soak_repeats, seconds)
+    if done + each > most:
         return False
-    heap = statistics.median(record.growth.heap_bytes or 0 for record in repeats.steady)
-    heap -= floor_of(repeats.null, "heap_bytes")
-    explained = sum(cause.python_bytes for cause in repeats.causes if cause.room)
-    return heap - explained > settings.thresholds.native_least_bytes
+    fills = any(math.isfinite(end) and done < end + each for end in ends)
+    slowly = bool(evidence.causes) and all(map(_gathers_few, evidence.causes))
+    return bool(undecided) or fills or slowly
 
 
-def _gathers_few(cause: Cause, limits: Thresholds) -> bool:
+def _gathers_few(cause: Cause) -> bool:
     gathers = cause.kind == "container" or cause.holder.endswith("[*]")
-    return gathers and cause.per_run <= limits.few_items
+    return gathers and cause.per_run <= _FEW_ITEMS
 
 
 def _affordable(steady: Sequence[RepeatRecord], most: int, seconds: float) -> int:
-    """Runs within this number and time, and within the room for what they would leave behind."""
+    """Repeats within this number and time, and within the room for what they would leave."""
     duration = statistics.median(record.duration_s for record in steady)
-    runs = min(most, int(seconds / max(duration, 1e-6)))
+    repeats = min(most, int(seconds / max(duration, 1e-6)))
     for name, room in _ROOM.items():
         amounts = [getattr(record.growth, name) or 0 for record in steady]
         # What grows on some repeats only has a median of none.
         grown = max(statistics.median(amounts), statistics.fmean(amounts))
         if grown > 0:
-            runs = min(runs, int(room / grown))
-    return runs
-
-
-def has_ended(
-    before: Mapping[str, float],
-    windows: Sequence[RepeatRecord],
-    floor: Mapping[str, float],
-    limits: Thresholds,
-) -> bool:
-    """Whether none of the signals that grew on each repeat grows in every window, too: about as
-    much as on the repeats, or less, but evenly at last, when what had a limit is full.
-
-    Args:
-        before: each of these signals with what it grew by on a repeat, beyond the floor.
-        floor: what an empty test leaves per run, over many runs together.
-    """
-    if not windows:
-        return False
-    # What others held goes with their threads, and makes room where nothing was replaced.
-    calm = [window for window in windows if not _saw_others_end(window)] or windows
-    for name, amount in before.items():
-        rates = [_per_run(window, floor, name) for window in calm]
-        as_before = all(rate >= limits.long_share * amount for rate in rates)
-        if amount > 0 and (as_before or _ends_evenly(name, rates, calm, limits)):
-            return False
-    return True
-
-
-def grows_evenly(
-    name: str, windows: Sequence[RepeatRecord], floor: float, limits: Thresholds
-) -> bool:
-    """Whether a signal, less what an empty test leaves per run, grew alike in all further runs."""
-    rates = [_per_run(window, {name: floor}, name) for window in windows]
-    return len(rates) > limits.even_windows and _are_even(name, rates, windows, limits)
-
-
-def _ends_evenly(
-    name: str, rates: Sequence[float], windows: Sequence[RepeatRecord], limits: Thresholds
-) -> bool:
-    """Whether growth was even in the last of some windows."""
-    last = slice(-limits.even_windows, None)
-    many = len(rates) > limits.even_windows
-    return many and _are_even(name, rates[last], windows[last], limits)
-
-
-def _are_even(
-    name: str, rates: Sequence[float], windows: Sequence[RepeatRecord], limits: Thresholds
-) -> bool:
-    """Whether windows, of many runs in all, each show the same growth, of more than noise."""
-    least = {"blocks": limits.noise_blocks, "heap_bytes": limits.noise_heap_bytes}
-    enough = least.get(name, 1 - limits.even_spread)
-    # What gets less from window to window may be about to end.
-    falling = all(before > after for before, after in itertools.pairwise(rates))
-    spread = limits.even_spread if falling else limits.steady_spread
-    many = sum(window.number for window in windows) >= limits.even_runs
-    return many and min(rates) > enough and max(rates) - min(rates) <= spread * max(rates)
-
-
-def _saw_others_end(window: RepeatRecord) -> bool:
-    """Whether threads, children or descriptors went that had been there before the window."""
-    return any((getattr(window.growth, name) or 0) < 0 for name in RESOURCES)
-
-
-def _per_run(window: RepeatRecord, floor: Mapping[str, float], name: str) -> float:
-    grown: float = getattr(window.growth, name) or 0
-    if name == "survivors":
-        grown = min(grown, _room_for_objects(window, floor))
-    return grown / window.number - floor.get(name, 0.0)
-
-
-def _room_for_objects(window: RepeatRecord, floor: Mapping[str, float]) -> float:
-    """How many more objects there can be after a window than before it.
-
-    What survives a window is new, and may have taken the place of as many older objects: a full
-    cache still takes in new ones. Each object that there is more takes a block of Python's own, or
-    more than :data:`LARGEST_BLOCK` bytes of C heap.
-    """
-    growth = window.growth
-    if growth.blocks is None or growth.heap_bytes is None:
-        return float("inf")
-    blocks = growth.blocks - floor.get("blocks", 0.0) * window.number
-    return max(0.0, blocks) + max(0, growth.heap_bytes) / LARGEST_BLOCK
+            repeats = min(repeats, int(room / grown))
+    return repeats

@@ -35,25 +35,6 @@ def slope(deltas: Sequence[float], floor: float = 0.0) -> Slope:
     return Slope(per_run=mean, low=mean - half, high=mean + half, runs=len(deltas))
 
 
-def spread(deltas: Sequence[float]) -> float:
-    """Half the range as a share of the median; infinite where the median is not positive."""
-    middle = statistics.median(deltas)
-    if middle <= 0:
-        return float("inf")
-    return (max(deltas) - min(deltas)) / 2 / middle
-
-
-def falls(deltas: Sequence[float]) -> bool:
-    """Whether growth dies down: the later half's median is under half of the earlier half's.
-
-    A leak adds about as much on each run; what falls is a cache or pool that fills.
-    """
-    if len(deltas) < 4:
-        return False
-    half = len(deltas) // 2
-    return statistics.median(deltas[-half:]) < statistics.median(deltas[:half]) / 2
-
-
 def median_growth(growths: Sequence[Growth]) -> Growth:
     """Signal by signal the median of those that saw it, rounded; ``None`` where none did."""
     values: dict[str, int | None] = {}

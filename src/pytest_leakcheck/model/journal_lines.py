@@ -13,12 +13,17 @@ from pytest_leakcheck.model.causes import Cause, Site, Step, Traced
 from pytest_leakcheck.model.signals import Growth, Late, Outcome, Part, Reading
 
 Phase: TypeAlias = Literal[
-    "null",
-    "null-net",
+    "blank",  # the blank test: one repeat …
+    "blank-window",  # … or a soak window
     "warm-up",
     "steady",
+    "kept",  # how many objects of a repeat the next one does not replace
+    "window",  # a soak window
+    "release-window",  # the same, with wider fixtures ended after each repeat
     "traced",
-    "kept",
+    # Written by older versions:
+    "null",
+    "null-net",
     "net",
     "long",
     "release",
@@ -110,10 +115,10 @@ class RepeatRecord(Record, frozen=True, tag="repeat"):
     nodeid: str
     phase: Phase
     number: int
-    """From 0 within its phase; in ``long`` and the ``net`` ones over how many runs the growth was
-    measured."""
+    """From 0 within its phase; in windows over how many repeats the growth was measured."""
     growth: Growth
-    """Of one run, or in ``long`` and the ``net`` ones of all of them together."""
+    """Of one repeat, or in windows of all of them together; objects are those that are tracked
+    after it, less those before."""
     sites: list[Site] = []
     """Where what stayed was allocated, per run (``traced`` only)."""
     late: Late = Late()
@@ -203,12 +208,14 @@ class AlikeRecord(Record, frozen=True, tag="alike"):
     of: str
 
 
-class DroppedRecord(Record, frozen=True, tag="dropped"):
-    """Whether a suspect's growth goes on was not looked for: dead weak references gather, and those
-    of the same cause were dropped again over many more runs of another test."""
+class AskedRecord(Record, frozen=True, tag="asked"):
+    """All questions that a candidate was asked have been answered, or need no answer."""
 
     nodeid: str
-    of: str
+    asked: list[str]
+    """Names of questions."""
+    of: str = ""
+    """The test whose evidence answered what was not asked of this one."""
 
 
 class SuspectRecord(Record, frozen=True, tag="suspect"):
@@ -293,7 +300,7 @@ JournalRecord: TypeAlias = (
     | ResourceRecord
     | WatchRecord
     | AlikeRecord
-    | DroppedRecord
+    | AskedRecord
     | SuspectRecord
     | SkipRecord
     | AssignRecord

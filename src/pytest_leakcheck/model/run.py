@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pytest_leakcheck.model.journal_lines import (
+    AskedRecord,
     AssignRecord,
     CalibrationRecord,
     CaptureRecord,
@@ -58,8 +59,8 @@ class Run:
     watched: dict[str, WatchRecord] = field(default_factory=dict)
     alike: dict[str, str] = field(default_factory=dict)
     """Suspect → the one whose evidence stands for both."""
-    dropped: dict[str, str] = field(default_factory=dict)
-    """Suspect → the one over whose further runs what both gather was dropped again."""
+    asked: dict[str, AskedRecord] = field(default_factory=dict)
+    """Candidate → which questions have been answered; none in journals of older versions."""
     skips: dict[str, SkipRecord] = field(default_factory=dict)
     unfinished: set[str] = field(default_factory=set)
     """Suspects whose repeats were cut off: the budget ended, or the process died."""

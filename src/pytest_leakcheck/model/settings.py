@@ -11,28 +11,42 @@ DEPTHS: tuple[str, ...] = get_args(Depth)
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers that the rules in ``judge/`` use."""
+    """The sweep: what makes a test a candidate."""
 
-    # --- sweep: what makes a test a suspect ----------------------------------------------------
     suspect_heap_bytes: int = 1024
-    """C heap beyond the suite's median test …"""
+    """C heap beyond the floor …"""
     suspect_blocks: int = 1
-    """… or Python blocks beyond the median test …"""
+    """… or Python blocks beyond it …"""
     suspect_spread: float = 3.0
     """… and beyond so many median absolute deviations."""
 
-    # --- repeats: what is noise in one run ------------------------------------------------------
-    noise_heap_bytes: int = 200
-    """Less C heap than this per run is allocator noise."""
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of the verdict: one alpha, one smallest amount of interest per signal, and what
+    libraries are known to do."""
+
+    alpha: float = 0.01
+    """With at most this chance may a series that is called growth have come about in any order."""
+    least_heap_bytes: float = 16.0
+    """Growth of the C heap per repeat up to this is none. glibc hands out 32 bytes at the least:
+    a leak of one such piece on every second repeat is seen …"""
+    least_blocks: float = 0.1
+    """… one Python block on every tenth …"""
+    least_objects: float = 0.05
+    """… one object on every twentieth …"""
+    least_mapped_bytes: float = 4096.0
+    """… and a page of address space on each."""
+    window_heap_bytes: float = 512.0
+    """What looking at the whole heap twice leaves in the C heap, however many repeats lie between;
+    more where the blank test's windows differ by more (``blank-window`` records) …"""
+    window_blocks: float = 8.0
+    """… in Python blocks …"""
+    window_objects: float = 2.0
+    """… in objects …"""
+    window_mapped_bytes: float = 65536.0
+    """… and in address space."""
     noise_python_bytes: int = 512
-    """Less traced Python memory than this per run, beyond the empty test's, is noise."""
-    noise_blocks: int = 4
-    """So few Python blocks per run are noise, unless a container is seen to grow by them."""
-    steady_spread: float = 0.25
-    """C heap that grows alone counts as an exact signal when its growth per run keeps within this
-    share of the median …"""
-    steady_runs: int = 6
-    """… over at least so many runs."""
+    """Less traced Python memory than this per repeat, beyond the blank test's, is noise."""
     rss_support: float = 0.3
     """RSS supports C heap growth when it grew by at least this share of it over the repeats."""
     rss_least_bytes: int = 256 * 1024
@@ -40,44 +54,40 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     released_share: float = 0.9
     """Wider fixtures let go when, with them ended each time, this share of the growth is gone."""
     native_least_bytes: int = 256
-    """C heap that Python's own memory does not explain is looked into above this per run …"""
+    """C heap that Python's own memory does not explain is looked into above this per repeat …"""
     native_share: float = 0.2
     """… and above this share of the C heap's growth."""
-    traced_runs_tell: int = 5
-    """Over at least so many runs under tracemalloc, a place that leaves a block on each of them is
-    a second signal, however few bytes it leaves."""
-    own_blocks: int = 1
-    """What a single repeat may leave in Python blocks until the next one replaces it: a number, a
-    name."""
-    adding_share: float = 0.5
-    """Python blocks that grow by ever so few add up when over many runs at least this share of
-    them stays …"""
-    adding_runs: int = 20
-    """… over at least so many runs."""
-    net_share: float = 0.5
-    """Growth adds up when several runs together show at least this share of what single runs do."""
-    long_share: float = 0.5
-    """Growth goes on when each window of many runs shows at least this share of it."""
-    even_windows: int = 3
-    """Growth by less goes on, too, where the last of more than so many windows …"""
-    even_runs: int = 120
-    """… of at least so many runs in all …"""
-    even_spread: float = 0.1
-    """… differ by no more than this share of the largest where each is less than the one before,
-    and else by no more than ``steady_spread``."""
-    few_items: float = 64.0
-    """A container that gains no more than this per run may be a cache that fills slowly."""
     limit_slack: float = 2.0
     """A container that gained more than this times what its owner states as its limit does not keep
     to it: caches that drop items in batches go a little beyond."""
     dead_references: int = 600
-    """Weak references to what is gone retain nothing, and libraries drop them once there are some
-    hundred: growth by fewer of them than this is no proof of a leak."""
-    intermittent_share: float = 0.3
-    """Growth that came back on at least this share of the repeats, but not on all, stays
-    unconfirmed, where no longer stretch was measured."""
+    """Libraries drop what is dead once there are some hundred (pandas its references to indexes
+    after 500, sqlite3 its cursors after 200)."""
     late_bytes: int = 64 * 1024
     """Cyclic garbage below this per test is not worth a verdict of its own."""
+
+    def single_noise(self, signal: str) -> float:
+        """Growth of one repeat up to this is none."""
+        return {"heap_bytes": self.least_heap_bytes}.get(signal, 0.0)
+
+    def window_noise(self, signal: str) -> float:
+        """Growth between two collections of the heap up to this is none, however many repeats lie
+        between."""
+        return {
+            "heap_bytes": self.window_heap_bytes,
+            "blocks": self.window_blocks,
+            "survivors": self.window_objects,
+            "mapped_bytes": self.window_mapped_bytes,
+        }.get(signal, 0.0)
+
+    def least(self, signal: str) -> float:
+        """Growth per repeat up to this is none, over many repeats together."""
+        return {
+            "heap_bytes": self.least_heap_bytes,
+            "blocks": self.least_blocks,
+            "survivors": self.least_objects,
+            "mapped_bytes": self.least_mapped_bytes,
+        }.get(signal, 0.0)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,17 +98,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``full``: memray and tracemalloc around every test as well."""
     warmups: int = 2
     repeats: int = 6
-    """Steady repeats of a suspect that grows …"""
+    """Steady repeats of a candidate that grows …"""
     known_repeats: int = 3
     """… of which so many, the last warm-up among them, are enough where what it grows by is known
     to go on, or did so on all repeats of another test, and one run takes …"""
     known_s: float = 0.03
     """… so long: to ask who holds it takes a while, too …"""
     most_repeats: int = 12
-    """… and while it is undecided, at most."""
-    weak_repeats: int = 24
-    """Repeats of a quick test that grows by inexact signals only (blocks, C heap): the
-    interpreter's own caches may take that long to fill."""
+    """… and of a quick one that is repeated patiently, since it may leak on some repeats only."""
     quick_s: float = 0.1
     """A test is quick when one run takes less."""
     calm_repeats: int = 3
@@ -122,32 +129,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Processes that repeat suspects; where not asked for, as many as the suite had workers."""
     test_timeout_s: float = 120.0
     """One suspect's confirmation is given up after so long."""
-    net_repeats: int = 6
-    """Repeats between two collections of the whole heap, of a suspect that grows by inexact signals
-    only …"""
-    net_sure_repeats: int = 3
-    """… and of one whose descriptors, threads or children grow: they only say what else stays …"""
-    net_quick_repeats: int = 60
-    """… and of a quick one …"""
-    net_s: float = 0.25
-    """… of which, where they would take longer than this, a few runs together may clear it."""
-    long_runs: int = 400
-    """Further runs, without a closer look at each, of a test that would be called a leak …"""
-    long_windows: int = 4
+    blank_windows: int = 3
+    """Soak windows of the blank test, of as many repeats as a candidate's first one."""
+    first_window_repeats: int = 60
+    """Repeats in the first soak window of a quick test: most often it clears the test …"""
+    soak_repeats: int = 400
+    """… and in all that follow …"""
+    soak_windows: int = 4
     """… in so many windows …"""
-    long_s: float = 3.0
+    soak_s: float = 3.0
     """… and about so many seconds …"""
-    least_long_runs: int = 40
-    """… where at least so many runs fit."""
-    longer_runs: int = 1_000
-    """Where a container gains few items a run, as a filling cache does: so many runs in all, in
-    the same time …"""
+    least_soak_repeats: int = 40
+    """… where at least so many fit."""
+    longest_soak_repeats: int = 1_000
+    """So many repeats in all where windows leave a signal open, or where a container gains few
+    items a repeat, as a filling cache does: in the same time …"""
     doubtful_s: float = 10.0
-    """… or in about so many seconds, where all that is gained is dead weak references, or has an
-    owner that states a limit."""
-    release_repeats: int = 2
-    """Repeats in which every fixture but the session's ends, of a suspect that grows; one more
-    where they disagree."""
+    """… or in about so many seconds, where a nuisance may come to its end."""
+    net_repeats: int = 6
+    """Repeats in the one window of a test that takes a while …"""
+    net_sure_repeats: int = 3
+    """… and of one whose descriptors, threads or children grow."""
+    release_windows: int = 2
+    """Windows in which every fixture but the session's ends after each repeat …"""
+    release_repeats: int = 1
+    """… of so many repeats for a test that takes a while …"""
+    quick_release_repeats: int = 6
+    """… and of so many for a quick one."""
     traced_repeats: int = 2
     """Traces by tracemalloc of a suspect that grows; one, where it is known who holds what does …
     """
@@ -163,3 +171,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     catalogue: list[str] = []
     """Files with known causes of the user's own; relative to the root folder if they lie in it."""
     thresholds: Thresholds = Thresholds()
+    policy: Policy = Policy()

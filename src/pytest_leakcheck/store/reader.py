@@ -10,12 +10,12 @@ import msgspec
 from pytest_leakcheck.model.errors import RunError
 from pytest_leakcheck.model.journal_lines import (
     AlikeRecord,
+    AskedRecord,
     AssignRecord,
     CalibrationRecord,
     CaptureRecord,
     CauseRecord,
     CycleRecord,
-    DroppedRecord,
     EndRecord,
     EventRecord,
     FixtureRecord,
@@ -130,8 +130,8 @@ def _sort_in_evidence(run: Run, record: JournalRecord) -> None:
             run.watched[record.nodeid] = record
         case AlikeRecord():
             run.alike[record.nodeid] = record.of
-        case DroppedRecord():
-            run.dropped[record.nodeid] = record.of
+        case AskedRecord():
+            run.asked[record.nodeid] = record
         case SuspectRecord(at="begin"):
             run.unfinished.add(record.nodeid)
         case SuspectRecord():

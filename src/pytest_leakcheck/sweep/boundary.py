@@ -178,6 +178,11 @@ class Boundary:
         self.debt = 0
         return found
 
+    def tracked(self) -> int:
+        """How many objects there were when the line was drawn. O(heap), and without a list of
+        them."""
+        return _get_freeze_count()
+
     def thaw(self) -> None:
         """Show the whole heap to ``gc.get_referrers``; :meth:`draw` hides it again."""
         _unfreeze()

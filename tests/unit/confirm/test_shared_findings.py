@@ -8,12 +8,11 @@ import msgspec
 import pytest
 
 from pytest_leakcheck.confirm.shared_findings import (
-    Dropped,
     Endured,
     Likeness,
-    LookedInto,
     Opened,
     Repeated,
+    SharedFindings,
     Traced,
 )
 
@@ -32,7 +31,7 @@ def _path(tmp_path: Path) -> Path:
 
 
 def test_a_process_knows_what_another_told_before_and_beside_it(path: Path) -> None:
-    first, second = LookedInto(path), LookedInto(path)
+    first, second = SharedFindings(path), SharedFindings(path)
     first.add(Endured(["a", "b"]))
     first.add(Repeated(["b"]))
     first.add(Traced(["c"]))
@@ -42,7 +41,7 @@ def test_a_process_knows_what_another_told_before_and_beside_it(path: Path) -> N
     assert (second.endured, second.repeated, second.traced) == told
     assert second.instance_like(LIKE) == ""
     second.refresh()
-    third = LookedInto(path)
+    third = SharedFindings(path)
     third.refresh()
     for known in (first, second, third):
         assert (known.endured, known.repeated, known.traced) == told
@@ -52,7 +51,7 @@ def test_a_process_knows_what_another_told_before_and_beside_it(path: Path) -> N
 
 def test_what_is_told_twice_is_known_once(path: Path) -> None:
     """And a process hears its own words."""
-    first, second = LookedInto(path), LookedInto(path)
+    first, second = SharedFindings(path), SharedFindings(path)
     for known in (first, second, first):
         known.add(Endured(["a"]))
     first.refresh()
@@ -62,7 +61,7 @@ def test_what_is_told_twice_is_known_once(path: Path) -> None:
 
 def test_tests_of_other_functions_are_alike_where_it_is_known_what_they_open() -> None:
     """Each at a place of its own; as many as it pays to compare with."""
-    known = LookedInto()
+    known = SharedFindings()
     other = LIKE._replace(function="t.py::test_other")
     known.add(opened(places=False))
     assert known.instance_like(LIKE)
@@ -78,22 +77,9 @@ def test_tests_of_other_functions_are_alike_where_it_is_known_what_they_open() -
     assert known.tests_like(LIKE._replace(kinds=frozenset())) == ()
 
 
-def test_what_was_dropped_is_told_with_who_saw_it(path: Path) -> None:
-    """Of several causes each has to have been seen."""
-    first, second = LookedInto(path), LookedInto(path)
-    first.add(Dropped(["a"], "t.py::one"))
-    first.add(Dropped(["a"], "t.py::two"))
-    assert first.dropped_by(["a"]) == "t.py::one"
-    assert (first.dropped_by(["a", "b"]), first.dropped_by([])) == ("", "")
-    first.add(Dropped(["b"], "t.py::three"))
-    second.refresh()
-    assert second.dropped_by(["a", "b"]) == "t.py::one"
-    assert second.dropped_by(["b"]) == "t.py::three"
-
-
 def test_a_name_that_utf8_cannot_carry_is_kept_to_itself(path: Path) -> None:
     """The others look for themselves; what is told after it reaches them."""
-    first, second = LookedInto(path), LookedInto(path)
+    first, second = SharedFindings(path), SharedFindings(path)
     strange = msgspec.structs.replace(opened(), places=[("fds", "file \udcff", "a.py", 1, "f")])
     first.add(strange)
     first.add(Traced(["a"]))
@@ -104,7 +90,7 @@ def test_a_name_that_utf8_cannot_carry_is_kept_to_itself(path: Path) -> None:
 
 
 def test_parts_of_lines_and_damaged_ones_are_left_out(path: Path) -> None:
-    known = LookedInto(path)
+    known = SharedFindings(path)
     known.add(Traced(["a"]))
     whole = path.read_bytes()
     with path.open("ab") as file:
@@ -118,7 +104,7 @@ def test_parts_of_lines_and_damaged_ones_are_left_out(path: Path) -> None:
 
 
 def test_where_nothing_can_be_written_each_looks_for_itself(tmp_path: Path) -> None:
-    known = LookedInto(tmp_path / "gone" / "looked-into.jsonl")
+    known = SharedFindings(tmp_path / "gone" / "looked-into.jsonl")
     known.refresh()
     known.add(Endured(["a"]))
     known.refresh()

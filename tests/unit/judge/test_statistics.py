@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_leakcheck.judge.statistics import falls, slope, spread
+from pytest_leakcheck.judge.statistics import slope
 from pytest_leakcheck.screen.floor import median_floor
 
 QUICK = settings(max_examples=60, deadline=None)
@@ -87,41 +87,3 @@ def test_the_floor_of_a_suite_is_its_median() -> None:
     """A few heavy tests move neither the median nor the deviation; none gives zero."""
     assert median_floor([]) == (0.0, 0.0)
     assert median_floor([30, 32, 31, 10_000_000]) == (31.5, 1.0)
-
-
-@QUICK
-@given(series.map(lambda values: [abs(v) + 1 for v in values]))
-def test_equal_growth_has_no_spread(deltas: list[int]) -> None:
-    """Spread is zero where all runs agree, and positive where they do not."""
-    assert (spread(deltas) == 0) == (len(set(deltas)) == 1)
-
-
-def test_spread_is_half_the_range_as_a_share_of_the_median() -> None:
-    """90 to 110 about 100 is a tenth; what does not grow has no finite spread."""
-    assert spread([90, 100, 110]) == pytest.approx(0.1)
-    assert spread([-5, 0, 5]) == math.inf
-    assert spread([-1, -1]) == math.inf
-
-
-@pytest.mark.parametrize(
-    ("deltas", "dies_down"),
-    [
-        ([43, 21, 20, 13, 9, 4], True),
-        ([100, 100, 10, 10], True),
-        ([100, 100, 50, 50], False),
-        ([5, 5, 5, 5, 5, 5], False),
-        ([1, 2, 3, 4, 5, 6], False),
-        ([100, 1, 1], False),
-        ([], False),
-    ],
-)
-def test_growth_that_dies_down_falls(deltas: list[float], dies_down: bool) -> None:
-    """The later half is under half of the earlier one, over four runs at least."""
-    assert falls(deltas) == dies_down
-
-
-@QUICK
-@given(value=st.integers(1, 10**6), runs=st.integers(1, 30))
-def test_a_steady_leak_never_falls(value: int, runs: int) -> None:
-    """The same growth on each run is no cache that fills."""
-    assert not falls([value] * runs)
