@@ -173,7 +173,7 @@ def test_a_slow_test_that_grew_on_some_repeats_is_run_on_before_it_is_told(tmp_p
     result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
     name = "test_a.py::test_calms_down"
     phases = Counter(record.phase for record in result.run.repeats[name])
-    assert phases == {"warm-up": 2, "steady": 6, "kept": 1, "window": 1}
+    assert phases == {"warm-up": 2, "steady": 5, "kept": 1, "window": 1}
     assert result.verdicts()[name].verdict == "settles"
 
 
@@ -503,7 +503,7 @@ def test_a_string_a_run_of_a_slow_test_is_a_leak(tmp_path: Path) -> None:
     test = result.verdicts()["test_a.py::test_leaks"]
     assert test.verdict == "leak", test.reason
     windows = [r for r in result.run.repeats[test.nodeid] if r.phase == "window"]
-    assert [r.growth.blocks for r in windows] == [pytest.approx(r.number, abs=2) for r in windows]
+    assert [r.growth.blocks for r in windows] == [pytest.approx(r.number, abs=4) for r in windows]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal between processes there")

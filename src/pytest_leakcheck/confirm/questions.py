@@ -33,6 +33,7 @@ from pytest_leakcheck.judge.protocol import (
     is_quick,
     is_unseen,
     next_question,
+    release_window,
     state_of,
 )
 from pytest_leakcheck.judge.soak import next_window
@@ -94,24 +95,31 @@ def answered(evidence: Evidence, *questions: Question, **answers: Any) -> Eviden
 
 
 def repeats(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
-    """Measured repeats, until that is no more the next question. Meanwhile they lie in the buffer:
-    as objects, those of one repeat would be there when the next one begins."""
-    buffer, before = asker.buffer, len(evidence.steady)
-    # What is known by now is there: it would look like growth of the first repeat.
-    asker.runs.pause()
-    buffer.rewind()
+    """Measured repeats, until that is no more the next question. Meanwhile they lie in the buffer,
+    the first of them behind the warm-ups: as objects, those of one repeat would be there when the
+    next one begins."""
+    buffer, first = asker.buffer, not evidence.steady
+    warmups = asker.settings.warmups if first else 0
+    if not first:
+        asker.runs.pause()
+        buffer.rewind()
     while True:
-        number = before + len(buffer)
+        number = len(evidence.steady) + len(buffer) - warmups
         buffer.append(
             asker.runs.repeat(
                 about.item, about.name, "steady", number, about.nextitem, keep_ids=True
             )
         )
-        found = replace(evidence, steady=(*evidence.steady, *buffer.records()))
+        records = tuple(buffer.records())
+        found = replace(
+            evidence,
+            warmups=records[:warmups] or evidence.warmups,
+            steady=(*evidence.steady, *records[warmups:]),
+        )
         if next_question(found, asker.settings) != "repeats":
             break
-        del found
-    for record in found.steady[before:]:
+        del records, found
+    for record in records:
         asker.write(record)
     return found
 
@@ -122,8 +130,9 @@ def holders(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
     held = asker.inspector.holders(about.item, about.nextitem, asker.runs.take_ids())
     kept = Growth(survivors=held.kept)
     asker.write(RepeatRecord(nodeid=about.name, phase="kept", number=0, growth=kept))
-    early = evidence.held is NOT_ASKED and len(evidence.steady) < asker.settings.repeats
-    return replace(evidence, held=held) if early else answered(evidence, "holders", held=held)
+    found = replace(evidence, held=held)
+    again = evidence.held is NOT_ASKED and next_question(found, asker.settings) == "repeats"
+    return found if again else answered(found, "holders")
 
 
 def soak(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
@@ -155,15 +164,19 @@ def containers(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
 def release(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
     """Windows in which every fixture but the session's ends after each repeat: does it still
     grow?"""
-    settings, item = asker.settings, about.item
-    quick = is_quick(evidence.steady, settings)
-    number = settings.quick_release_repeats if quick else settings.release_repeats
+    item, state = about.item, state_of(evidence, asker.settings)
+    number = release_window(state)
+    del state
     # The first one ends the fixtures that the repeats before have set up.
     asker.runs.run_once(item, item.session)
     asker.buffer.rewind()
-    for _ in range(settings.release_windows):
+    for _ in range(asker.settings.release_windows):
         asker.buffer.append(
             asker.runs.window(item, about.name, "release-window", number, item.session)
+            if number > 1
+            else msgspec.structs.replace(
+                asker.runs.repeat(item, about.name, "release-window", 0, item.session), number=1
+            )
         )
     windows = tuple(asker.buffer.records())
     for window in windows:

@@ -35,6 +35,7 @@ from pytest_leakcheck.model.journal_lines import (
     RepeatRecord,
     SkipRecord,
 )
+from pytest_leakcheck.model.signals import Outcome
 from pytest_leakcheck.screen.nodeids import garbage_kin
 from pytest_leakcheck.sweep.boundary import Boundary
 from pytest_leakcheck.sweep.signals import Probes
@@ -144,15 +145,13 @@ class Repeater:
         """
         about = Candidate(item, name, item.session if wide else None)
         self._runs.begin()
-        warmups = self._warm_up(about)
-        if warmups[-1].outcome != "passed":
-            return self._give_up(name, warmups)
+        outcome = self._warm_up(about)
+        if outcome != "passed":
+            return self._give_up(name, outcome)
         cannot = set(self._cannot)
         if wide or not uses_wider_fixtures(item):
             cannot.add("release")
-        evidence = Evidence(
-            blank=self._blank, warmups=warmups, asked=frozenset(cannot), patient=patient
-        )
+        evidence = Evidence(blank=self._blank, asked=frozenset(cannot), patient=patient)
         evidence = self._ask_on(about, evidence)
         write_answers(self._asker, about, evidence)
         if judge(evidence, self._settings).verdict == "late":
@@ -179,29 +178,31 @@ class Repeater:
             self._garbage_seen.add(kin)
             self._inspector.look_at_garbage(about.item, about.name, about.nextitem)
 
-    def _warm_up(self, about: Candidate) -> tuple[RepeatRecord, ...]:
-        """The repeats before the steady ones."""
+    def _warm_up(self, about: Candidate) -> Outcome:
+        """The repeats before the steady ones; nothing of them is alive when those begin."""
+        outcome: Outcome = "passed"
         self._buffer.rewind()
         for number in range(self._settings.warmups):
             self._buffer.append(
                 self._runs.repeat(about.item, about.name, "warm-up", number, about.nextitem)
             )
-            if self._buffer.records()[-1].outcome != "passed":
+            outcome = self._buffer.records()[-1].outcome
+            if outcome != "passed":
                 break
+        return outcome
+
+    def _give_up(self, name: str, outcome: Outcome) -> Evidence:
         warmups = tuple(self._buffer.records())
         for record in warmups:
             self._write(record)
-        return warmups
-
-    def _give_up(self, name: str, warmups: Sequence[RepeatRecord]) -> Evidence:
-        ended = _ENDED[warmups[-1].outcome]
+        ended = _ENDED[outcome]
         self._write(
             SkipRecord(
                 nodeid=name,
                 reason=f"it cannot be run twice in one process: the second run {ended}",
             )
         )
-        return Evidence(blank=self._blank, warmups=tuple(warmups))
+        return Evidence(blank=self._blank, warmups=warmups)
 
 
 _ENDED = {

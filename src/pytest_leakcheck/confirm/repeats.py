@@ -237,12 +237,17 @@ class Runs:
         return left
 
     def _base_of(self, item: pytest.Item) -> Reading:
-        """Where a repeat starts from: the end of the last one, when nothing else has run since."""
+        """Where a repeat starts from: the end of the last one, when nothing else has run since. A
+        reading is a few blocks of its own: it takes the place of one that was there when it was
+        taken."""
         if self._last is not None and self._last[0] is item:
             return self._last[1]
         # All readings follow a collection: it also empties the interpreter's free lists.
+        place = self._probes.read(peak=False)
         self._boundary.collect()
-        return self._probes.read(peak=False)
+        base = self._probes.read(peak=False)
+        del place
+        return base
 
     def _read_settled(self, base: Reading) -> Reading:
         """The signals, after a moment's grace for threads and descriptors that are on their way.
@@ -297,8 +302,7 @@ class Runs:
         )
 
     def _base_of_window(self, item: pytest.Item) -> tuple[Reading, int]:
-        """Where a window starts from: the signals, and how many objects are tracked. A reading is a
-        few blocks of its own: it takes the place of one that was there when it was taken."""
+        """Where a window starts from: the signals, and how many objects are tracked."""
         end = self._window_end
         if end is not None and end[0] is item:
             return end[1], end[2]

@@ -26,7 +26,7 @@ Question: TypeAlias = Literal[
 QUESTIONS: tuple[Question, ...] = get_args(Question)
 
 
-#: So many repeats, at least, show growth of which other tests have shown that it goes on.
+#: So many repeats, at least, say something together.
 FEWEST_REPEATS = 3
 
 
@@ -85,9 +85,11 @@ class Evidence:
 
     @property
     def counted(self) -> tuple[RepeatRecord, ...]:
-        """The repeats that count: of a test that was spared more of them, the last warm-up too."""
-        few = "repeats" in self.asked and len(self.steady) < FEWEST_REPEATS
-        return (*self.warmups[1:], *self.steady) if few and self.steady else self.steady
+        """The repeats that count: where there are few, of a test that takes a while, the last
+        warm-up is as good as one."""
+        if not self.steady or len(self.steady) >= FEWEST_REPEATS:
+            return self.steady
+        return (*self.warmups[1:], *self.steady)
 
     @property
     def causes(self) -> tuple[Cause, ...]:

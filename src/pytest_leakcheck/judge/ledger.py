@@ -34,6 +34,10 @@ LARGEST_BLOCK = 512
 DOUBT = 0.01
 
 
+#: Blocks that did not grow on so many last repeats have calmed down.
+_CALM = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One signal of one candidate."""
@@ -133,6 +137,8 @@ def _mostly_rises(steady: Sequence[Stretch]) -> bool:
     if not steady:
         return False
     grown = [stretch.grown for stretch in steady]
+    if not any(stretch.rises for stretch in steady[-_CALM:]):
+        return False
     again = sum(stretch.rises for stretch in steady) >= 2 and statistics.fmean(grown) >= 0.5
     return again or statistics.median(grown) >= 1
 
@@ -244,8 +250,11 @@ def window_stretches(
     grown = [(_value(record.growth, name), record.number) for record in passed]
     blank, spread = blank_rate(name, evidence)
     once, least = max(policy.window_noise(name), spread), policy.least(name)
+    single = max(0.0, _value(evidence.blank.growth, name) or 0.0)
     return [
-        Stretch(value - blank * number, number, max(once, least * number))
+        Stretch(value - single, 1, policy.single_noise(name))
+        if number == 1
+        else Stretch(value - blank * number, number, max(once, least * number))
         for value, number in grown
         if value is not None
     ]

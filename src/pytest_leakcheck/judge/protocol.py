@@ -4,6 +4,7 @@ it. Pure: the same evidence has the same next question.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -25,6 +26,9 @@ from pytest_leakcheck.model.settings import Policy, Settings
 
 #: Identifier in the catalogue of what only compiled code holds.
 HELD_FROM_C = "held-from-c"
+
+#: Growth shows in a window that leaves so many times the noise.
+_POWER = 3.0
 
 
 class State(NamedTuple):
@@ -197,6 +201,21 @@ def has_native_growth(state: State) -> bool:
     left = [] if isinstance(traces, NotAsked) else [r.growth.python_bytes or 0 for r in traces]
     python = statistics.median(left) if left else 0.0
     return grown - python > max(policy.native_least_bytes, policy.native_share * grown)
+
+
+def release_window(state: State) -> int:
+    """Repeats in each window in which wider fixtures end: so many that what grows would show beside
+    what looking at the heap leaves; single ones of a test that takes a while."""
+    evidence, settings = state.evidence, state.settings
+    if not is_quick(evidence.steady, settings):
+        return settings.release_repeats
+    noise = [
+        _POWER * settings.policy.window_noise(name) / state.accounts[name].rate.per_run
+        for name in state.grows
+    ]
+    # The signal that shows first is enough.
+    wanted = math.ceil(min(noise, default=0.0))
+    return min(settings.most_release_repeats, max(settings.quick_release_repeats, wanted))
 
 
 # --- how many repeats ----------------------------------------------------------------------------

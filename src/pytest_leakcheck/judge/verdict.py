@@ -167,16 +167,18 @@ def _is_released(state: State) -> bool:
     evidence, policy = state.evidence, state.settings.policy
     if isinstance(evidence.release, NotAsked) or not evidence.release:
         return False
+    told = False
     for name in state.grows:
         windows = window_stretches(name, evidence.release, evidence, policy)
-        if not windows:
-            continue
+        grown = state.accounts[name].rate.per_run
         # What one set-up leaves for the first time is not what each leaves.
-        still = min(window.rate for window in windows)
-        noise = min(window.noise / window.repeats for window in windows)
-        if still > (1 - policy.released_share) * state.accounts[name].rate.per_run + noise:
+        least = min(windows, key=lambda window: window.rate, default=None)
+        if least is None or grown * least.repeats <= least.noise:
+            continue  # too little to tell
+        told = True
+        if least.grown > (1 - policy.released_share) * grown * least.repeats + least.noise:
             return False
-    return True
+    return told
 
 
 # --- figures and words ---------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     window_heap_bytes: float = 512.0
     """What looking at the whole heap twice leaves in the C heap, however many repeats lie between;
     more where the blank test's windows differ by more (``blank-window`` records) …"""
-    window_blocks: float = 8.0
+    window_blocks: float = 5.0
     """… in Python blocks …"""
     window_objects: float = 2.0
     """… in objects …"""
@@ -155,7 +155,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     release_repeats: int = 1
     """… of so many repeats for a test that takes a while …"""
     quick_release_repeats: int = 6
-    """… and of so many for a quick one."""
+    """… and of so many for a quick one, or more where it leaves little …"""
+    most_release_repeats: int = 60
+    """… up to so many."""
     traced_repeats: int = 2
     """Traces by tracemalloc of a suspect that grows; one, where it is known who holds what does …
     """
