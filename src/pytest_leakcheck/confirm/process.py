@@ -15,6 +15,8 @@ import msgspec
 from pytest_leakcheck.confirm.tasks import Progress
 
 _POLL_S = 0.1
+#: So long a process that is done may take to end by itself: it may have threads that never end.
+_LAST_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,15 @@ class Watched:
         self.since = time.monotonic()
         self.full = False
         self.over = False
+        self.done_at: float | None = None
+        """When it said that everything is written."""
+        self.alive: list[str] = []
+        """The threads that keep it from ending, by name."""
         self.given_up = ""
         """``budget`` or ``timeout``, where it was not left to end by itself."""
         self.status = 0
+        self.kept_alive = False
+        """It was done and did not end by itself."""
         self._test_timeout_s = test_timeout_s
         self._rest = b""
         self._decoder = msgspec.json.Decoder(Progress)
@@ -62,9 +70,14 @@ class Watched:
                 step()
             self.full = self.full or word.full
             self.over = self.over or word.over
+            if word.done:
+                self.done_at, self.alive = time.monotonic(), word.alive
 
     def is_over(self, time_is_over: Callable[[], bool]) -> bool:
-        """Whether the whole, or what it runs now, has had its time."""
+        """Whether it is done and had a moment to end by itself; or whether the whole, or what it
+        runs now, has had its time."""
+        if self.done_at is not None:
+            return time.monotonic() - self.done_at > _LAST_S
         if time_is_over():
             self.given_up = "budget"
         elif self.current and time.monotonic() - self.since > self._test_timeout_s:
@@ -124,9 +137,13 @@ def run_watched(
         try:
             _follow(process, start.progress, watched, time_is_over, step)
         finally:
-            if process.poll() is None:
+            ended = process.poll() is not None
+            if not ended:
                 process.kill()
-            watched.status = process.wait()
+            status = process.wait()
+            # One that was done, and did not end, ended in order for all that it had to say.
+            watched.kept_alive = not ended and watched.done_at is not None
+            watched.status = 0 if watched.kept_alive else status
     return watched
 
 

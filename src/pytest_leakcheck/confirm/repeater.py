@@ -134,7 +134,13 @@ class Repeater:
     # --- one candidate -------------------------------------------------------------------------
 
     def confirm(
-        self, item: pytest.Item, name: str, *, wide: bool = False, patient: bool = False
+        self,
+        item: pytest.Item,
+        name: str,
+        *,
+        wide: bool = False,
+        patient: bool = False,
+        inspect: bool = True,
     ) -> Evidence:
         """Repeat a candidate, and ask on until nothing more would tell.
 
@@ -142,6 +148,8 @@ class Repeater:
             name: under which it is recorded (a node id, or a wider fixture's name).
             wide: end all fixtures but the session's after each repeat.
             patient: do not let it go after a few calm repeats: it may leak on some only.
+            inspect: ask who holds what it leaves, and where that was made; else growth alone is
+                looked at.
         """
         about = Candidate(item, name, item.session if wide else None)
         self._runs.begin()
@@ -151,6 +159,8 @@ class Repeater:
         cannot = set(self._cannot)
         if wide or not uses_wider_fixtures(item):
             cannot.add("release")
+        if not inspect:
+            cannot |= _INSPECTING
         evidence = Evidence(blank=self._blank, asked=frozenset(cannot), patient=patient)
         evidence = self._ask_on(about, evidence)
         write_answers(self._asker, about, evidence)
@@ -204,6 +214,9 @@ class Repeater:
         )
         return Evidence(blank=self._blank, warmups=warmups)
 
+
+#: Questions for which the objects of the test, or its calls, are looked at.
+_INSPECTING: frozenset[Question] = frozenset(("holders", "containers", "trace", "watch", "native"))
 
 _ENDED = {
     "failed": "fails",

@@ -79,6 +79,7 @@ class Confirmation:
         self._looked_into = folder / "looked-into.jsonl"
         self._order: Mapping[str, Sequence[TestRecord]] = {}
         self._broken = False
+        self._kept_alive = False
         self._late: set[str] = set()
 
     def run(self) -> None:
@@ -250,10 +251,20 @@ class Confirmation:
             left_s = None if share.begin_s is None else share.begin_s - spent
             watched, log = self._one_process(tasks, share, lane, left_s)
             share.done |= watched.done
+            if watched.kept_alive:
+                self._tell_kept_alive(watched.alive)
             if watched.given_up == "budget" or self._is_interrupted(watched):
                 return
             if watched.current:
                 how = watched.why_unfinished("its repeats", "repeated it")
+                if watched.status < 0 and not watched.given_up and share.spare(watched.current):
+                    self._event(
+                        "not-inspected",
+                        f"{watched.current}: {how} while it looked at its objects; it is repeated "
+                        "without that, and judged by growth alone.",
+                        watched.current,
+                    )
+                    continue
                 self._skip(watched.current, how)
                 share.done.add(watched.current)
             elif watched.over:
@@ -346,9 +357,22 @@ class Confirmation:
         assert self._journal is not None
         self._journal.append(SkipRecord(nodeid=nodeid, reason=reason))
 
-    def _event(self, slug: str, sentence: str) -> None:
+    def _tell_kept_alive(self, threads: Sequence[str]) -> None:
+        """Say, once, what kept a process from ending that was done."""
+        if self._kept_alive:
+            return
+        self._kept_alive = True
+        who = f"by {plural(len(threads), 'thread')} ({', '.join(threads[:3])})" if threads else ""
+        self._event(
+            "kept-alive",
+            "A confirming process was done and did not end by itself: it was kept alive "
+            f"{who or 'by what runs at its exit'}. It was ended; a suite that leaves such threads "
+            "may not end either.",
+        )
+
+    def _event(self, slug: str, sentence: str, nodeid: str = "") -> None:
         assert self._journal is not None
-        self._journal.append(EventRecord(slug=slug, sentence=sentence))
+        self._journal.append(EventRecord(slug=slug, sentence=sentence, nodeid=nodeid))
 
     # --- the command ---------------------------------------------------------------------------
 
@@ -415,6 +439,14 @@ class _Share:
     """The time in which tasks may begin is over."""
     ended: dict[int, tuple[int, Path]] = field(default_factory=dict)
     """By lane, where its last process ended by itself: the status, and the log."""
+
+    def spare(self, name: str) -> bool:
+        """Have a task repeated again without inspection; false where that was done already."""
+        for at, task in enumerate(self.tasks):
+            if task.name == name and not task.uninspected:
+                self.tasks[at] = msgspec.structs.replace(task, uninspected=True)
+                return True
+        return False
 
     def left(self, lane: int) -> list[Task]:
         """What no process has begun and no other lane has taken."""

@@ -38,6 +38,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Repeat it more often before it is let go: it left much, and may do so on some runs only."""
     wide: bool = False
     """End all fixtures but the session's after each repeat."""
+    uninspected: bool = False
+    """Look at what it leaves by growth alone: to look at its objects ended a process."""
     after: list[str] = []
     """Node ids of tests to run once before it, in this order, in the same process."""
     portion: int = 0
@@ -75,6 +77,10 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The time in which tasks may begin is over; what is left is not wanted any more."""
     full: bool = False
     """The process has grown enough and wants to be replaced."""
+    done: bool = False
+    """Everything is written; nothing of the process is wanted any more."""
+    alive: list[str] = []
+    """With ``done``: the threads that keep the interpreter from ending, by name."""
 
 
 def worker_input(plan: Plan) -> dict[str, object]:

@@ -6,6 +6,7 @@ A plan may name tests that are to run once before a suspect (``leakcheck bisect`
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -35,6 +36,7 @@ from pytest_leakcheck.sweep.signals import Probes
 _MOST_GROWTH_BYTES = 768 * 1024 * 1024
 
 _clock = time.monotonic
+_threads = threading.enumerate
 
 
 class Confirming:
@@ -135,12 +137,24 @@ class Confirming:
         self._say(Progress(begin=task.name))
         self._journal.append(SuspectRecord(nodeid=task.name, at="begin"))
         try:
-            self._repeater.confirm(item, task.name, wide=task.wide, patient=task.patient)
+            self._repeater.confirm(
+                item,
+                task.name,
+                wide=task.wide,
+                patient=task.patient,
+                inspect=not task.uninspected,
+            )
         except Exception as error:  # noqa: BLE001 - the next suspect may fare better
             told = f"the harness failed while repeating it: {type(error).__name__}: {error}"
             self._journal.append(SkipRecord(nodeid=task.name, reason=told))
         self._journal.append(SuspectRecord(nodeid=task.name, at="end"))
         self._say(Progress(end=task.name))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """Everything is written: whatever keeps this interpreter from ending, nobody waits for."""
+        self._journal.close()
+        self._say(Progress(done=True, alive=_waited_for()))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
@@ -197,6 +211,12 @@ class Confirming:
 
     def _say(self, word: Progress) -> None:
         self._progress.write(msgspec.json.encode(word) + b"\n")
+
+
+def _waited_for() -> list[str]:
+    """The threads for which the interpreter waits before it ends, by name."""
+    main = threading.main_thread()
+    return [t.name for t in _threads() if t is not main and not t.daemon and t.is_alive()]
 
 
 def _descriptors_are_short(open_now: int | None) -> bool:

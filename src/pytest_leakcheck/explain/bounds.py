@@ -21,6 +21,7 @@ from pytest_leakcheck.explain.introspect import (
     ThreadLocal,
     attribute,
     class_name,
+    filled,
     instance_dict,
     is_one_of,
     is_weak,
@@ -141,12 +142,12 @@ def refers_weakly(owned: Sequence[Live]) -> bool:
 def _only_names(o: Live) -> bool:
     """Whether an object is a weak reference, a name, a number, or a tuple of these."""
     if type(o) is tuple:
-        return all(map(_only_names, o))
+        return all(map(_only_names, filled(o)))
     return is_weak(o) or issubclass(type(o), _NAMING)
 
 
 def _has_weak(o: Live) -> bool:
-    return any(map(_has_weak, o)) if type(o) is tuple else is_weak(o)
+    return any(map(_has_weak, filled(o))) if type(o) is tuple else is_weak(o)
 
 
 def is_keyed_weakly(chain: Sequence[Live]) -> bool:

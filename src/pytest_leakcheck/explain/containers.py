@@ -22,7 +22,13 @@ from pytest_leakcheck.explain import catalogue
 from pytest_leakcheck.explain.bounds import bound_of
 from pytest_leakcheck.explain.graph import HARNESS, Hop, LiveGraph
 from pytest_leakcheck.explain.holders import find_holders
-from pytest_leakcheck.explain.introspect import Live, is_dead_reference, is_module, type_name
+from pytest_leakcheck.explain.introspect import (
+    Live,
+    filled,
+    is_dead_reference,
+    is_module,
+    type_name,
+)
 from pytest_leakcheck.explain.match_context import match_context
 from pytest_leakcheck.explain.paths import Path, fingerprint, fold, holder_line, steps_of
 from pytest_leakcheck.explain.status import ADDED
@@ -254,7 +260,7 @@ def _newest(container: Live, count: int) -> list[tuple[Live, ...]]:
         if issubclass(cls, dict):
             return list(islice(reversed(list(dict.items(container))), count))
         if issubclass(cls, list):
-            return [(o,) for o in islice(list.__reversed__(container), count)]
+            return [(o,) for o in reversed(filled(container, last=count))]
         if issubclass(cls, deque):
             return [(o,) for o in islice(deque.__reversed__(container), count)]
         if cls is Context:

@@ -18,6 +18,7 @@ from pytest_leakcheck.explain.introspect import (
     Live,
     class_dict,
     class_name,
+    filled,
     instance_dict,
     is_one_of,
     module_dict,
@@ -90,7 +91,10 @@ def _registered(registry: dict[str, Describer], o: Live) -> str:
 
 def _contents(o: Live) -> str:
     """Types of the first items of a plain container: ``(Service, float)``."""
-    values = list(dict.values(o)) if type(o) is dict else list(o)
+    if type(o) is dict:
+        values = list(dict.values(o))
+    else:
+        values = filled(o) if issubclass(type(o), (list, tuple)) else list(o)
     names = [type_name(value).rpartition(".")[2] for value in values[:_MANY]]
     if len(values) > _MANY:
         names.append("…")
@@ -125,8 +129,9 @@ def _patch_source(getter: Live) -> str:
                 return plain(held) if type(held) is str else _place(held)
     if class_name(type(getter)) == "functools.partial":
         arguments = _stored(getter, "args")
-        if type(arguments) is tuple and arguments and type(arguments[0]) is str:
-            return str(arguments[0])
+        first = next(iter(filled(arguments)), None) if type(arguments) is tuple else None
+        if type(first) is str:
+            return first
     return "?"
 
 
@@ -159,10 +164,10 @@ def _mock(o: Live) -> str:
 
 def _mock_call(o: Live) -> str:
     """The called mock's name and how many arguments the call keeps."""
-    parts = list(tuple.__iter__(o))
+    parts = filled(o)
     name = next((plain(p) for p in parts if type(p) is str), "")
     positional = next((p for p in parts if type(p) is tuple), ())
-    shown = ", ".join(type_name(a).rpartition(".")[2] for a in positional[:_MANY])
+    shown = ", ".join(type_name(a).rpartition(".")[2] for a in filled(positional)[:_MANY])
     return f"{name}({shown})"
 
 

@@ -14,12 +14,14 @@ from pytest_leakcheck.explain.introspect import (
     Live,
     ThreadLocal,
     class_name,
+    filled,
     instance_dict,
     is_one_of,
     members,
     mro_of,
     namespace_of_class,
     plain,
+    slots,
     type_name,
 )
 
@@ -103,6 +105,15 @@ def _indexed(iterate: Callable[[Any], Iterable[Any]]) -> Callable[[Live, Live], 
         return None
 
     return edge
+
+
+def _slot_edge(holder: Live, target: Live) -> Edge | None:
+    """By address: a slot may be empty."""
+    wanted = id(target)
+    for index, address in enumerate(slots(holder)):
+        if address == wanted:
+            return Edge(f"[{index}]", "[*]")
+    return None
 
 
 def _set_edge(holder: Live, target: Live) -> Edge | None:
@@ -209,8 +220,8 @@ _TASK_FIELDS = ("_loop", "_coro", "_fut_waiter", "_result", "_exception")
 
 _NAMERS: list[tuple[type, Callable[[Live, Live], Edge | None]]] = [
     (dict, dict_edge),
-    (list, _indexed(list.__iter__)),
-    (tuple, _indexed(tuple.__iter__)),
+    (list, _slot_edge),
+    (tuple, _slot_edge),
     (deque, _indexed(deque.__iter__)),
     (set, _set_edge),
     (frozenset, _set_edge),
@@ -242,8 +253,9 @@ def key_text(key: Live) -> str:
     if is_one_of(cls, (bool, float, type(None))) or (cls is int and key.bit_length() <= 64):
         return repr(key)
     if cls is tuple:
-        if len(key) <= 3 and all(is_one_of(type(part), (str, int, bool)) for part in key):
-            return "(" + ", ".join(key_text(part) for part in key) + ")"
+        parts = filled(key) if len(key) <= 3 else []
+        if parts and all(is_one_of(type(part), (str, int, bool)) for part in parts):
+            return "(" + ", ".join(key_text(part) for part in parts) + ")"
         return "(…)"
     if issubclass(cls, type):
         return f"<class {class_name(key)}>"

@@ -12,7 +12,7 @@ import encodings
 import threading
 from types import FunctionType, MethodType
 
-from pytest_leakcheck.explain.introspect import Live, is_one_of, type_name
+from pytest_leakcheck.explain.introspect import Live, filled, is_one_of, type_name
 
 _after_fork = vars(threading).get("_after_fork")
 
@@ -39,7 +39,7 @@ def place(o: Live) -> str:
 
 def _known_list(o: list[Live]) -> str:
     """The codec search functions, or the functions that run in the child after a fork."""
-    for item in o[:_FIRST]:
+    for item in filled(o)[:_FIRST]:
         if item is encodings.search_function:
             return "codecs.register"
         if _after_fork is not None and item is _after_fork:

@@ -8,14 +8,16 @@ Every function here uses ``type(o)``, ``id``, ``is`` and C-level descriptors of 
 from __future__ import annotations
 
 import builtins
+import ctypes
 import functools
 import sys
 import threading
 import types
 import weakref
+from array import array
 from collections.abc import Collection, Iterable
 from gc import get_referents as _get_referents
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 #: A live object. ``Any`` stands at this boundary only.
 Live: TypeAlias = Any
@@ -193,6 +195,46 @@ def has_inline_attributes(o: Live) -> bool:
     if not _raw_flags(type(o)) & _MANAGED_DICT:
         return False
     return not any(type(r) is dict for r in _get_referents(o))
+
+
+_POINTER = ctypes.sizeof(ctypes.c_void_p)
+#: Where a list keeps the address of its slots, its last field but one, and a tuple its first slot.
+_LIST_SLOTS_AT = list.__basicsize__ - 2 * _POINTER
+_TUPLE_SLOTS_AT = tuple.__basicsize__
+_ADDRESSES: Literal["Q", "L"] = "Q" if _POINTER == 8 else "L"
+
+
+def slots(o: Live) -> array[int]:
+    """The addresses of what lies in the slots of a list or tuple, 0 for one that is empty. O(1) of
+    a tuple, O(items) of a list.
+
+    Compiled code may make a list or tuple with room and never fill it: to index or iterate over an
+    empty slot ends the process. Nothing but the addresses is read here.
+    """
+    if issubclass(type(o), list):
+        count, at = list.__len__(o), ctypes.c_void_p.from_address(id(o) + _LIST_SLOTS_AT).value
+    else:
+        count, at = tuple.__len__(o), id(o) + _TUPLE_SLOTS_AT
+    if not count or at is None:
+        return array(_ADDRESSES)
+    return array(_ADDRESSES, ctypes.string_at(at, count * _POINTER))
+
+
+def filled(o: Live, last: int | None = None) -> list[Live]:
+    """What lies in the slots of a list or tuple, in order, without those that are empty.
+    O(slots).
+
+    Args:
+        last: only what lies in so many slots at its end.
+    """
+    iterate = list.__getitem__ if issubclass(type(o), list) else tuple.__getitem__
+    part = slice(None) if last is None else slice(-last, None) if last else slice(0)
+    addresses = slots(o)[part]
+    if 0 not in addresses:
+        return list(iterate(o, part))
+    # The collector's own walk passes over empty slots.
+    known = {id(held): held for held in _get_referents(o)}
+    return [known[address] for address in addresses if address in known]
 
 
 def instance_dict(o: Live, *, make: bool = False) -> dict[Any, Any] | None:

@@ -354,11 +354,3 @@ def open_tests(judged: JudgedRun) -> list[OpenTest]:
     """Unconfirmed tests, worst first."""
     found = sorted((t for t in judged.tests if t.verdict == "unconfirmed"), key=_weight)
     return [OpenTest(t.nodeid, growth_words(t.slopes), t.reason) for t in found[:MOST_OPEN]]
-
-
-def not_judged_reasons(judged: JudgedRun) -> list[tuple[str, int]]:
-    """Why tests were not judged, and how many each; the most frequent reason first."""
-    reasons = Counter(
-        t.reason or "no reason given" for t in judged.tests if t.verdict == "not judged"
-    )
-    return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))

@@ -338,3 +338,11 @@ def settings_rows(info: RunInfo) -> list[tuple[str, str]]:
         (visible(name), visible(value) or "(empty)")
         for name, value in sorted(info.environment.items())
     ]
+
+
+def not_judged_reasons(judged: JudgedRun) -> list[tuple[str, int]]:
+    """Why tests were not judged, and how many each; the most frequent reason first."""
+    reasons = Counter(
+        t.reason or "no reason given" for t in judged.tests if t.verdict == "not judged"
+    )
+    return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))

@@ -53,7 +53,7 @@ def run_context(run: Run, judged: JudgedRun, folder: Path) -> dict[str, Any]:
         "late_tests": counts["late"],
         "open": findings.open_tests(judged),
         "open_tests": counts["unconfirmed"],
-        "not_judged": findings.not_judged_reasons(judged),
+        "not_judged": overview.not_judged_reasons(judged),
         "curves": overview.curves(run),
         "workers": len(run.order),
         "ledger": overview.ledger_table(run),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_CAUSES = 6
 _MOST_TESTS = 10
+_MOST_REASONS = 3
 
 
 def tell(reporter: pytest.TerminalReporter, folder: Path, sentences: Sequence[str]) -> None:
@@ -52,6 +53,7 @@ def write_summary(reporter: pytest.TerminalReporter, run: Run, judged: JudgedRun
     lines = warnings(run)
     leaks = [t for t in judged.tests if t.verdict == "leak"]
     open_ends = [t for t in judged.tests if t.verdict == "unconfirmed"]
+    lines += _not_repeated(run, judged)
     if not leaks and not lines and not open_ends:
         reporter.write_line(f"leakcheck: {counts_sentence(judged)} Run {run.folder.name}.")
         return
@@ -73,6 +75,18 @@ def write_summary(reporter: pytest.TerminalReporter, run: Run, judged: JudgedRun
     for sentence in sensitivity_sentences(run, judged):
         reporter.write_line(sentence)
     reporter.write_line(f"See more: {_command(run.folder)}")
+
+
+def _not_repeated(run: Run, judged: JudgedRun) -> list[str]:
+    """Why tests that were to be repeated were not judged: what happened to them, or to the process
+    that repeated them."""
+    reasons = Counter(
+        t.reason for t in judged.tests if t.verdict == "not judged" and t.nodeid in run.skips
+    )
+    return [
+        f"{plural(number, 'test')} could not be judged: {visible(reason)}."
+        for reason, number in reasons.most_common(_MOST_REASONS)
+    ]
 
 
 def _command(folder: Path) -> str:

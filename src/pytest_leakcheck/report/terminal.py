@@ -24,6 +24,7 @@ from pytest_leakcheck.report.overview import (
     VERDICT_ORDER,
     alerts,
     environment_line,
+    not_judged_reasons,
     run_sentence,
     verdict_counts,
 )
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 MOST_TESTS = 20
 MOST_CAUSES = 15
 MOST_DIFFERENCES = 15
+MOST_REASONS = 6
 
 _TREE_MARKS = "".join(dict.fromkeys(" ".join((*ASCII, *UNICODE))))
 
@@ -235,6 +237,12 @@ def print_run(run: Run, judged: JudgedRun, console: Console) -> None:
     caused = verdicts.keys()
     alone = [t for t in judged.tests if t.verdict == "leak" and caused.isdisjoint(t.fingerprints)]
     _print_alone(alone, console)
+    _print_not_judged(judged, console)
+
+
+def _print_not_judged(judged: JudgedRun, console: Console) -> None:
+    for reason, number in not_judged_reasons(judged)[:MOST_REASONS]:
+        _line(console, f"not judged: {plural(number, 'test')}: {visible(reason)}")
 
 
 def _print_alone(tests: Sequence[TestVerdict], console: Console) -> None:

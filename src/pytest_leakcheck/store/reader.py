@@ -42,7 +42,7 @@ def load_run(folder: Path) -> Run:
         RunError: ``run.json`` is unreadable, or nothing was measured.
     """
     run = Run(folder=folder, info=read_info(folder))
-    for path in sorted(folder.glob("journal-*.jsonl")):
+    for path in sorted(folder.glob("journal-*.jsonl"), key=_in_number_order):
         read_journal(run, path)
     if not run.tests and not run.starts and run.events:
         raise RunError(f"{folder} holds no measured test. {run.events[0].sentence}")
@@ -51,6 +51,12 @@ def load_run(folder: Path) -> Run:
             f"{folder} holds no measured test: the run was empty or ended at collection."
         )
     return run
+
+
+def _in_number_order(path: Path) -> list[tuple[int, str]]:
+    """``journal-confirm-9`` before ``journal-confirm-10``: the later one may begin anew."""
+    words = path.stem.split("-")
+    return [(int(word), "") if word.isdigit() else (0, word) for word in words]
 
 
 def read_journal(run: Run, path: Path) -> None:
@@ -70,7 +76,7 @@ def read_journal(run: Run, path: Path) -> None:
     for line in lines:
         try:
             record = decoder.decode(line)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             run.damaged[path.name] = run.damaged.get(path.name, 0) + 1
             continue
         ended = ended or isinstance(record, EndRecord) or _measuring_stopped(record)
@@ -134,6 +140,9 @@ def _sort_in_evidence(run: Run, record: JournalRecord) -> None:
             run.asked[record.nodeid] = record
         case SuspectRecord(at="begin"):
             run.unfinished.add(record.nodeid)
+            # Begun again where its first process died: what that one saw is a part only.
+            for lists in (run.repeats, run.causes, run.resources, run.captures, run.cycles):
+                lists.pop(record.nodeid, None)
         case SuspectRecord():
             run.unfinished.discard(record.nodeid)
         case SkipRecord():
