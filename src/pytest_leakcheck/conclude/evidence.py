@@ -98,9 +98,9 @@ def causes_of(run: Run, nodeid: str) -> list[Cause]:
     watched = run.watched.get(nodeid)
     causes = [with_compiled_code(record.cause, watched) for record in run.causes.get(nodeid, [])]
     policy = settings_of(run).policy
-    if own_causes(causes, policy):
-        return causes
     evidence = evidence_of(run, nodeid)
+    if own_causes(causes, policy, evidence.soaked):
+        return causes
     if not evidence.steady:
         return causes
     accounts = weigh(evidence, policy)

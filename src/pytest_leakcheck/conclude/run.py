@@ -175,5 +175,6 @@ def _fingerprints(run: Run, nodeid: str, verdict: VerdictName, settings: Setting
     """The causes of one test, in order: of a leak those that are no nuisance."""
     causes = causes_of(run, nodeid)
     if verdict in ("leak", "held"):
-        causes = own_causes(causes, settings.policy)
+        soaked = evidence_of(run, nodeid).soaked
+        causes = own_causes(causes, settings.policy, soaked)
     return [cause.fingerprint for cause in ordered(causes)]

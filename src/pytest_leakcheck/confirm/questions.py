@@ -225,7 +225,7 @@ def watch(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
         python=sites_of(evidence),
     )
     # Where somebody holds it, that is the cause; who opened it stands beside.
-    nobody = not own_causes(evidence.causes, asker.settings.policy)
+    nobody = not own_causes(evidence.causes, asker.settings.policy, evidence.soaked)
     return answered(evidence, "watch", opened=tuple(seen.causes) if nobody else ())
 
 
@@ -270,10 +270,10 @@ class Elsewhere:
         self.findings = findings
 
     def spare(self, about: Candidate, evidence: Evidence) -> Evidence:
-        """The evidence after holders were asked, with what is known from elsewhere."""
+        """The evidence after holders or containers were asked, with what is known elsewhere."""
         self.findings.refresh()
         causes = evidence.causes
-        if causes:
+        if causes or "containers" in evidence.asked:
             return self._with_known_causes(evidence, causes)
         likeness = self._likeness(about.name, evidence)
         if likeness is None:
@@ -288,9 +288,10 @@ class Elsewhere:
 
     def _with_known_causes(self, evidence: Evidence, causes: Sequence[Cause]) -> Evidence:
         policy = self._asker.settings.policy
-        if nuisances_of(causes, policy):
-            # What a nuisance explains has to be seen of each test anew.
+        if any(not found.nuisance.certain for found in nuisances_of(causes, policy)):
+            # Whether a claim holds has to be seen of each test anew.
             return evidence
+        causes = own_causes(causes, policy)
         early = len(evidence.steady) < self._asker.settings.repeats
         lasting = [*self.findings.endured, *(self.findings.repeated if early else ())]
         if goes_on(causes, lasting):
@@ -323,7 +324,8 @@ class Elsewhere:
     def tell(self, about: Candidate, evidence: Evidence) -> None:
         """Tell those who come after what was found."""
         verdict = judge(evidence, self._asker.settings).verdict
-        prints = fingerprints(evidence.causes)
+        policy = self._asker.settings.policy
+        prints = fingerprints(own_causes(evidence.causes, policy, evidence.soaked))
         if prints and verdict in ("leak", "held"):
             if evidence.soak:
                 self.findings.add(Endured(prints))
@@ -354,7 +356,7 @@ def usual_amount(steady: Sequence[RepeatRecord], name: str) -> int | None:
 
 def write_answers(asker: Asker, about: Candidate, evidence: Evidence) -> None:
     """The causes, with where they were allocated, and that all has been asked."""
-    own = own_causes(evidence.causes, asker.settings.policy)
+    own = own_causes(evidence.causes, asker.settings.policy, evidence.soaked)
     sites = sites_of(evidence)
     for cause in evidence.causes:
         # Where growth was allocated belongs to a cause only when there is one, and none of its own.

@@ -177,7 +177,7 @@ class Repeater:
             if evidence == before:  # it has no answer here, and would be asked for ever
                 evidence = answered(evidence, question)
             del before
-            if question == "holders":
+            if question in ("holders", "containers"):
                 evidence = self._elsewhere.spare(about, evidence)
         return evidence
 

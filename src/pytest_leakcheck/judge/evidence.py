@@ -99,6 +99,11 @@ class Evidence:
         return (*held, *grown, *self.opened)
 
     @property
+    def soaked(self) -> int:
+        """Repeats in all soak windows."""
+        return sum(window.number for window in self.soak)
+
+    @property
     def kept(self) -> int | None:
         """Objects that one repeat leaves and the next does not replace; ``None``: not asked."""
         return None if isinstance(self.held, NotAsked) else self.held.kept

@@ -78,12 +78,12 @@ def _account(
     if steady is None:
         return None
     soak = soak_stretches(name, evidence, policy)
-    own = own_causes(evidence.causes, policy)
+    own = own_causes(evidence.causes, policy, evidence.soaked)
     least = least_of(own, name)
     mine = [nuisance for nuisance in nuisances if nuisance.signal == name]
     steady = _residual(steady, mine, least, None)
     soak = _residual(soak, mine, least, 0)
-    told = [w for w in soak if _can_tell(w, steady, policy.window_noise(name))]
+    told = _telling(soak, steady, policy.window_noise(name))
     series = (*steady, *told) if _go_together(steady, told) else tuple(told or steady)
     over = "soak" in evidence.asked
     found = _soak_trend(series, steady, told, policy) if told else steady_trend(name, steady)
@@ -147,11 +147,27 @@ def _all_rise(series: Sequence[Stretch]) -> bool:
     return bool(series) and all(stretch.rises for stretch in series)
 
 
-def _can_tell(window: Stretch, steady: Sequence[Stretch], noise: float) -> bool:
-    """Whether a window is long enough to show what single repeats seem to leave, beside what
-    looking at the whole heap leaves."""
+def _telling(windows: Sequence[Stretch], steady: Sequence[Stretch], noise: float) -> list[Stretch]:
+    """Windows long enough to show what single repeats seem to leave, beside what looking at the
+    whole heap leaves: shorter ones in a row are taken together."""
     typical = statistics.median(stretch.rate for stretch in steady)
-    return window.rises or typical <= 0 or typical * window.repeats > 2 * noise
+    found: list[Stretch] = []
+    waiting: Stretch | None = None
+    for window in windows:
+        whole = window if waiting is None else _joined(waiting, window)
+        tells = whole.rises or typical <= 0 or typical * whole.repeats > 2 * noise
+        waiting = None if tells else whole
+        if tells:
+            found.append(whole)
+    return found
+
+
+def _joined(first: Stretch, second: Stretch) -> Stretch:
+    return Stretch(
+        first.grown + second.grown,
+        first.repeats + second.repeats,
+        max(first.noise, second.noise),
+    )
 
 
 def _go_together(steady: Sequence[Stretch], soak: Sequence[Stretch]) -> bool:

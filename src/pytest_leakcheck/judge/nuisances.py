@@ -42,6 +42,9 @@ class Explained(NamedTuple):
 class Nuisance(Protocol):
     """A named model of growth that is not a leak."""
 
+    #: It ends by what it is; else that is a claim, which many repeats may refute.
+    certain: bool
+
     def end(self, cause: Cause, policy: Policy, /) -> float | None:
         """After how many repeats this cause has to have ended; ``None``: it is no such."""
 
@@ -53,6 +56,7 @@ class TestRunner:
     """pytest and its plugins keep reports, items, fixtures' results."""
 
     __test__ = False
+    certain = True
 
     def end(self, cause: Cause, _: Policy, /) -> float | None:
         """Without an end: pytest keeps on for as long as it runs."""
@@ -64,6 +68,8 @@ class TestRunner:
 
 class BoundedCache:
     """A cache of the standard library with a limit: it grows until it is full."""
+
+    certain = True
 
     def end(self, cause: Cause, _: Policy, /) -> float | None:
         """Its end is predicted where the room is known."""
@@ -78,6 +84,8 @@ class BoundedCache:
 class StatedLimit:
     """The owner of a container states how many items it keeps at most."""
 
+    certain = False
+
     def end(self, cause: Cause, policy: Policy, /) -> float | None:
         """Caches that drop items in batches go a little beyond what is stated."""
         return _repeats(policy.limit_slack * cause.limit, cause) if cause.limit else None
@@ -89,6 +97,8 @@ class StatedLimit:
 class PurgedList:
     """Dead weak references and cancelled timers, which libraries drop once there are many."""
 
+    certain = False
+
     def end(self, cause: Cause, policy: Policy, /) -> float | None:
         """pandas drops its dead references after 500 new ones, sqlite3 after 200."""
         return _repeats(policy.dead_references, cause) if cause.dead else None
@@ -99,6 +109,8 @@ class PurgedList:
 
 class WeakEntry:
     """An entry for something that is held elsewhere: it goes with it."""
+
+    certain = True
 
     def end(self, cause: Cause, _: Policy, /) -> float | None:
         """With the caches beside it: see :func:`ends`."""
@@ -127,13 +139,22 @@ class Found(NamedTuple):
     """After how many repeats, from when holders were asked, it has to have ended."""
 
 
-def nuisances_of(causes: Sequence[Cause], policy: Policy) -> list[Found]:
+def nuisances_of(causes: Sequence[Cause], policy: Policy, done: int = 0) -> list[Found]:
     """The causes that are nuisances, in order.
 
-    A weak entry is one as long as some other nuisance may hold what it is for: alone, what it is
-    for is held by a leak.
+    A claim is none any more once its end is past: what was measured speaks for itself then. A weak
+    entry is one as long as some other nuisance may hold what it is for: alone, what it is for is
+    held by a leak.
+
+    Args:
+        done: repeats since holders were asked.
     """
-    found = [first for cause in causes if (first := _first(cause, policy)) is not None]
+    found = [
+        first
+        for cause in causes
+        if (first := _first(cause, policy)) is not None
+        and (first.nuisance.certain or first.end > done)
+    ]
     last = max((one.end for one in found if one.nuisance is not _WEAK), default=None)
     if last is None:
         return []
@@ -150,9 +171,9 @@ def _first(cause: Cause, policy: Policy) -> Found | None:
     return None
 
 
-def own_causes(causes: Sequence[Cause], policy: Policy) -> list[Cause]:
-    """The causes that are no nuisance."""
-    found = {id(one.cause) for one in nuisances_of(causes, policy)}
+def own_causes(causes: Sequence[Cause], policy: Policy, done: int = 0) -> list[Cause]:
+    """The causes that are no nuisance; arguments as of :func:`nuisances_of`."""
+    found = {id(one.cause) for one in nuisances_of(causes, policy, done)}
     return [cause for cause in causes if id(cause) not in found]
 
 
@@ -162,7 +183,7 @@ def explained(evidence: Evidence, policy: Policy) -> list[Explained]:
     if evidence.kept == 0:
         # Whatever one repeat leaves, the next one replaces.
         found.append(Explained("survivors", math.inf, only_steady=True))
-    nuisances = nuisances_of(evidence.causes, policy)
+    nuisances = nuisances_of(evidence.causes, policy, evidence.soaked)
     for one in nuisances:
         found += _amounts(one.cause, one.end)
     if nuisances and len(nuisances) == len(evidence.causes):

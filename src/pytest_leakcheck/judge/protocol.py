@@ -18,7 +18,7 @@ from pytest_leakcheck.judge.ledger import (
     steady_trend,
     weigh,
 )
-from pytest_leakcheck.judge.nuisances import own_causes
+from pytest_leakcheck.judge.nuisances import nuisances_of, own_causes
 from pytest_leakcheck.judge.soak import next_window
 from pytest_leakcheck.judge.strength import is_enough
 from pytest_leakcheck.model.journal_lines import RepeatRecord
@@ -57,6 +57,13 @@ class State(NamedTuple):
     def is_enough(self) -> bool:
         """Whether what grows makes a leak."""
         return is_enough(self.grows, self.accounts, self.evidence, self.settings.policy)
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether growth is explained by a claim whose end many repeats would see."""
+        found = nuisances_of(self.evidence.causes, self.settings.policy, self.evidence.soaked)
+        most = self.settings.longest_soak_repeats
+        return any(not one.nuisance.certain and one.end < most for one in found)
 
     @property
     def window(self) -> int:
@@ -132,13 +139,15 @@ def _holders(state: State) -> bool:
 
 
 def _soak(state: State) -> bool:
-    return bool(state.live) and state.window > 0
+    """Many repeats: where something is live, or where an explanation is a claim that they may
+    refute."""
+    return (bool(state.live) or state.is_claimed) and state.window > 0
 
 
 def _containers(state: State) -> bool:
     """Which containers grow, where nothing is known to hold what grows but what has a limit."""
     evidence = state.evidence
-    own = own_causes(evidence.causes, state.settings.policy)
+    own = own_causes(evidence.causes, state.settings.policy, evidence.soaked)
     looked = bool(evidence.soak) or state.window == 0
     return bool(state.live) and not own and looked and _asks(state, "containers")
 
@@ -186,7 +195,9 @@ def _asks(state: State, question: Question) -> bool:
 
 def is_unseen(evidence: Evidence, policy: Policy) -> bool:
     """Whether nobody in Python is known to hold what grows, nuisances aside."""
-    return all(cause.known == HELD_FROM_C for cause in own_causes(evidence.causes, policy))
+    return all(
+        cause.known == HELD_FROM_C for cause in own_causes(evidence.causes, policy, evidence.soaked)
+    )
 
 
 def has_native_growth(state: State) -> bool:

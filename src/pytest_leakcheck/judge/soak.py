@@ -77,8 +77,8 @@ def _more_would_tell(
 ) -> bool:
     """Whether windows beyond the planned ones are worth it: something is open still, a cache is
     predicted to be full soon, or each cause gains few items a repeat, as caches do that fill."""
-    done = sum(window.number for window in evidence.soak)
-    ends = [found.end for found in nuisances_of(evidence.causes, settings.policy)]
+    done = evidence.soaked
+    ends = [found.end for found in nuisances_of(evidence.causes, settings.policy, evidence.soaked)]
     seconds = settings.doubtful_s if ends else settings.soak_s
     most = _affordable(evidence.steady, settings.longest_soak_repeats, seconds)
     if done + each > most:

@@ -58,7 +58,9 @@ def _is_supported(name: str, evidence: Evidence, policy: Policy) -> bool:
 
 def _is_container(evidence: Evidence, policy: Policy) -> bool:
     """Whether a container was seen to grow that is no nuisance."""
-    return any(cause.kind == "container" for cause in own_causes(evidence.causes, policy))
+    return any(
+        cause.kind == "container" for cause in own_causes(evidence.causes, policy, evidence.soaked)
+    )
 
 
 def _is_traced(evidence: Evidence, policy: Policy) -> bool:

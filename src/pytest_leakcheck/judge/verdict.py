@@ -74,7 +74,8 @@ def judge(evidence: Evidence, settings: Settings) -> Judgement:
     state = state_of(evidence, settings)
     missing = deciding_question(evidence, settings)
     if missing is not None and (state.live or missing != "repeats"):
-        why = f"{_growth_words(state, state.live)}; {_UNASKED[missing]}"
+        grown = _growth_words(state, state.live) if state.live else _why_none(state)
+        why = f"{grown}; {_UNASKED[missing]}"
         return Judgement("unconfirmed", why, slopes)
     if state.is_enough:
         return _leak_or_held(state, slopes)
@@ -136,7 +137,7 @@ def _nothing_stays(state: State, slopes: dict[str, Slope]) -> Judgement:
 def _why_none(state: State) -> str:
     """Why what was measured is no growth."""
     evidence, policy = state.evidence, state.settings.policy
-    found = nuisances_of(evidence.causes, policy)
+    found = nuisances_of(evidence.causes, policy, evidence.soaked)
     if found and len(found) == len(evidence.causes):
         return found[0].nuisance.words(found[0].cause)
     rising = [n for n in state.accounts if rises_always(n, evidence, policy)]
@@ -144,7 +145,7 @@ def _why_none(state: State) -> str:
         typical = statistics.median(r.growth.survivors or 0 for r in evidence.steady)
         return f"{typical:,.0f} objects are replaced on each run"
     repeats = len(evidence.counted)
-    more = sum(window.number for window in evidence.soak)
+    more = evidence.soaked
     if evidence.soak:
         return f"what grew in {repeats} repeats did not go on over {more} further repeats"
     return f"no growth in {repeats} repeats"
@@ -222,7 +223,7 @@ def _growth_words(state: State, signals: Sequence[str]) -> str:
     """``grew on 6 of 6 repeats and over 460 more: +2 objects, +4 Python blocks per run``."""
     steady = state.evidence.counted
     grown = max((sum(s.rises for s in state.accounts[name].steady) for name in signals), default=0)
-    more = sum(window.number for window in state.evidence.soak)
+    more = state.evidence.soaked
     over = f" and over {more:,} more" if more else ""
     return f"grew on {grown} of {len(steady)} repeats{over}: {_amounts(state, signals)}"
 
