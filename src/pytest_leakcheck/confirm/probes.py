@@ -22,7 +22,6 @@ from pytest_leakcheck.explain.catalogue import Known, entries
 from pytest_leakcheck.explain.causes import explain_survivors, watch_containers
 from pytest_leakcheck.explain.cycles import describe_garbage
 from pytest_leakcheck.judge.evidence import Held
-from pytest_leakcheck.judge.nuisances import RUNNERS
 from pytest_leakcheck.model.causes import Cause
 from pytest_leakcheck.model.journal_lines import (
     CaptureRecord,
@@ -378,9 +377,5 @@ def _per_run(cause: Cause, runs: int) -> Cause:
 def _visible_first(causes: list[Cause]) -> list[Cause]:
     """Where there are others, without objects that only compiled code refers to (they hang on an
     object of a C type that does not show what it holds), and without the test runner's own."""
-    seen = [
-        cause
-        for cause in causes
-        if cause.known != HELD_FROM_C and not cause.holder.startswith(RUNNERS)
-    ]
+    seen = [cause for cause in causes if cause.known != HELD_FROM_C and not cause.runner]
     return seen or causes

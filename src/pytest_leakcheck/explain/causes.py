@@ -31,6 +31,7 @@ from pytest_leakcheck.explain.path_naming import context_value
 from pytest_leakcheck.explain.paths import Path, fingerprint, fold, holder_line, steps_of
 from pytest_leakcheck.explain.status import BORN
 from pytest_leakcheck.explain.subgraph import Subgraph
+from pytest_leakcheck.explain.test_runner import at_the_runner, is_runners_own
 from pytest_leakcheck.model.causes import Cause, Content
 
 __all__ = ["ContainerWatch", "explain_survivors", "watch_containers"]
@@ -229,6 +230,7 @@ class _Explanation:
         one_name = ""
         if path is not None:
             path = beyond_namespace(self.graph, path, owned)
+            path = at_the_runner(self.graph, path)
             one_name = holder_line(path.root.name, path.hops)
             path = among_numbered(path)
             node = behind_key(path, owned)
@@ -262,6 +264,7 @@ class _Explanation:
             room=bound.room,
             limit=bound.stated,
             dead=is_dead_reference(node),
+            runner=path is not None and is_runners_own(path),
             weak=is_keyed_weakly(chain) or refers_weakly(members),
             **catalogue.told_by(known),
             **self._amounts(alike),

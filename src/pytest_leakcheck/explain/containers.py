@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from pytest_leakcheck.explain import catalogue
 from pytest_leakcheck.explain.bounds import bound_of
-from pytest_leakcheck.explain.graph import HARNESS, Hop, LiveGraph
+from pytest_leakcheck.explain.graph import Hop, LiveGraph
 from pytest_leakcheck.explain.holders import find_holders
 from pytest_leakcheck.explain.introspect import (
     Live,
@@ -32,6 +32,7 @@ from pytest_leakcheck.explain.introspect import (
 from pytest_leakcheck.explain.match_context import match_context
 from pytest_leakcheck.explain.paths import Path, fingerprint, fold, holder_line, steps_of
 from pytest_leakcheck.explain.status import ADDED
+from pytest_leakcheck.explain.test_runner import at_the_runner, is_runners_own
 from pytest_leakcheck.model.causes import Cause, Step
 
 _CHUNK = 5_000
@@ -191,9 +192,10 @@ class _Found:
         groups = [[o] for o in self.objects]
         ignore |= {id(groups), *map(id, groups)}
         paths = find_holders(self.graph, groups, ignore, clock=clock, budget_s=budget_s)
+        begun = [None if path is None else at_the_runner(self.graph, path) for path in paths]
         causes = [
             self._cause(number, path)
-            for number, path in enumerate(paths)
+            for number, path in enumerate(begun)
             if path is not None and not _is_harness(path)
         ]
         return sorted(causes, key=lambda c: (-c.python_bytes, c.holder, c.head))
@@ -239,7 +241,7 @@ def _median(steps: list[int]) -> float:
 
 def _is_harness(path: Path) -> bool:
     top = path.root.name.partition(".")[0]
-    return top in HARNESS or top == __package__.partition(".")[0]
+    return top == __package__.partition(".")[0] or is_runners_own(path)
 
 
 def _open_ended(hops: list[Hop], container: Live) -> list[Hop]:

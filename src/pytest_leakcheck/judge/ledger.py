@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pytest_leakcheck.judge.evidence import FEWEST_REPEATS, Evidence
 from pytest_leakcheck.judge.nuisances import Explained, explained, least_of, own_causes
-from pytest_leakcheck.judge.series import Stretch, Trend, lasting_end, rate, trend
+from pytest_leakcheck.judge.series import Stretch, Trend, chance, lasting_end, rate, trend
 from pytest_leakcheck.model.journal_lines import RepeatRecord
 from pytest_leakcheck.model.settings import Policy
 from pytest_leakcheck.model.signals import Growth, Slope
@@ -49,6 +49,8 @@ class Account:
     """Soak windows, less what is explained."""
     series: tuple[Stretch, ...]
     """Those of both that the trend rests on."""
+    whole: tuple[Stretch, ...]
+    """Soak windows, with what is explained."""
 
     @property
     def rate(self) -> Slope:
@@ -82,14 +84,23 @@ def _account(
     least = least_of(own, name)
     mine = [nuisance for nuisance in nuisances if nuisance.signal == name]
     steady = _residual(steady, mine, least, None)
-    soak = _residual(soak, mine, least, 0)
+    whole, soak = soak, _residual(soak, mine, least, 0)
     told = _telling(soak, steady, policy.window_noise(name))
     series = (*steady, *told) if _go_together(steady, told) else tuple(told or steady)
     over = "soak" in evidence.asked
     found = _soak_trend(series, steady, told, policy) if told else steady_trend(name, steady)
+    if found == "grows" and _lessens(whole, policy.alpha):
+        # What is left never grows more surely than the whole does.
+        found = "open"
     if found == "open" and over:
         found = _last_word(name, steady, told)
-    return Account(found, tuple(steady), tuple(soak), series)
+    return Account(found, tuple(steady), tuple(soak), series, tuple(whole))
+
+
+def _lessens(windows: Sequence[Stretch], alpha: float) -> bool:
+    """Whether windows show less and less, and not the same again for long enough yet."""
+    end = lasting_end(windows)
+    return len(end) < len(windows) and chance(end) > alpha
 
 
 def _last_word(name: str, steady: Sequence[Stretch], soak: Sequence[Stretch]) -> Trend:

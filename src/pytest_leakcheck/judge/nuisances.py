@@ -14,9 +14,6 @@ from pytest_leakcheck.judge.evidence import Evidence
 from pytest_leakcheck.model.causes import Cause
 from pytest_leakcheck.model.settings import Policy
 
-#: A cause held by these packages is the test runner's own retention.
-RUNNERS = ("_pytest.", "pytest.", "pluggy.", "xdist.", "execnet.")
-
 #: The smallest block that Python's own allocator hands out, in bytes (CPython: ``ALIGNMENT``).
 SMALLEST_BLOCK = 16
 #: Blocks that an object takes at most where its bytes are not known: itself, its attributes, their
@@ -60,7 +57,7 @@ class TestRunner:
 
     def end(self, cause: Cause, _: Policy, /) -> float | None:
         """Without an end: pytest keeps on for as long as it runs."""
-        return math.inf if cause.holder.startswith(RUNNERS) else None
+        return math.inf if cause.runner else None
 
     def words(self, cause: Cause) -> str:
         return f"the test runner keeps it: {cause.holder}"

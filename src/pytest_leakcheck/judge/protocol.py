@@ -123,15 +123,11 @@ def _repeats(state: State) -> bool:
     steady = evidence.steady
     if not steady:
         return True
-    calm = settings.most_repeats if evidence.patient and is_quick(steady, settings) else 0
-    if len(steady) >= max(settings.repeats, calm):
+    if len(steady) >= settings.repeats:
         return False
     if evidence.kept == 0 and not state.live:
         return False
-    if _is_calm(_repeats_so_far(evidence, settings), max(calm, settings.calm_repeats), state):
-        return False
-    # What came once, and did not come again, needs no more than the usual repeats.
-    return len(steady) < settings.repeats or not state.live
+    return not _is_calm(_repeats_so_far(evidence, settings), settings.calm_repeats, state)
 
 
 def _holders(state: State) -> bool:
@@ -139,9 +135,11 @@ def _holders(state: State) -> bool:
 
 
 def _soak(state: State) -> bool:
-    """Many repeats: where something is live, or where an explanation is a claim that they may
-    refute."""
-    return (bool(state.live) or state.is_claimed) and state.window > 0
+    """Many repeats: where something is live, where an explanation is a claim that they may refute,
+    or where a test that left much may do so on some repeats only."""
+    evidence = state.evidence
+    seldom = evidence.patient and not evidence.soak and is_quick(evidence.steady, state.settings)
+    return (bool(state.live) or state.is_claimed or seldom) and state.window > 0
 
 
 def _containers(state: State) -> bool:

@@ -115,10 +115,10 @@ def _undecided(state: State, slopes: dict[str, Slope]) -> Judgement:
 
 def _ending(account: Account) -> str:
     """In words, that growth comes to an end, where the windows of a soak show that; else empty."""
-    rates = [window.rate for window in account.soak]
+    rates = [window.rate for window in account.whole]
     if len(rates) >= 2 and rates[-1] < 0.5 * max(rates):
-        gone = -sum(min(0.0, window.grown) for window in account.soak)
-        came = sum(max(0.0, window.grown) for window in account.soak)
+        gone = -sum(min(0.0, window.grown) for window in account.whole)
+        came = sum(max(0.0, window.grown) for window in account.whole)
         return "what came went again" if gone >= 0.5 * came else "it grows less and less"
     if not rates and len(lasting_end(account.steady)) < len(account.steady):
         return "it grows less and less"

@@ -129,5 +129,7 @@ class Cause(Part, frozen=True, gc=True):
     weak: bool = False
     """An entry for something that is held elsewhere, and that commonly goes with it: a plain
     container of weak references and names, a value of a ``WeakKeyDictionary``."""
+    runner: bool = False
+    """The test runner keeps it by itself: nothing that the suite hung on the runner's objects."""
     extension: bool = False
     """Retains objects of compiled extension types, whose native size Python cannot see."""

@@ -103,9 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """… of which so many, the last warm-up among them, are enough where what it grows by is known
     to go on, or did so on all repeats of another test, and one run takes …"""
     known_s: float = 0.03
-    """… so long: to ask who holds it takes a while, too …"""
-    most_repeats: int = 12
-    """… and of a quick one that is repeated patiently, since it may leak on some repeats only."""
+    """… so long: to ask who holds it takes a while, too."""
     quick_s: float = 0.1
     """A test is quick when one run takes less."""
     calm_repeats: int = 3

@@ -73,13 +73,15 @@ def test_how_many_repeats(values: Any, seconds: float, question: Question | None
     assert next_question(found, SETTINGS) == question
 
 
-def test_a_patient_look_takes_longer() -> None:
-    """A test may leak on some repeats only."""
-    calm = asking(survivors=[0] * 6)
-    assert next_question(calm, SETTINGS) is None
-    assert next_question(replace(calm, patient=True), SETTINGS) == "repeats"
-    enough = asking(survivors=[0] * SETTINGS.most_repeats)
-    assert next_question(replace(enough, patient=True), SETTINGS) is None
+def test_a_test_that_may_leak_seldom_is_repeated_many_times() -> None:
+    """One window, where that takes no time; what shows in it is asked about."""
+    calm = replace(asking(survivors=[0] * 6), patient=True)
+    assert next_question(replace(calm, patient=False), SETTINGS) is None
+    assert next_question(calm, SETTINGS) == "soak"
+    assert next_question(replace(calm, soak=(window(60),)), SETTINGS) is None
+    seldom = replace(calm, soak=(window(60, survivors=6, blocks=18),))
+    assert next_question(seldom, SETTINGS) == "holders"
+    assert next_question(asking(survivors=[0] * 6, seconds=0.5), SETTINGS) is None
 
 
 def test_cheap_questions_come_first() -> None:

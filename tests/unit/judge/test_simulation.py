@@ -169,7 +169,7 @@ def endless(_: random.Random) -> Iterator[Left]:
 
 
 EXPLAINED = {
-    "the test runner's": cause("_pytest.fixtures.FixtureDef.cached_result"),
+    "the test runner's": cause("_pytest.fixtures.FixtureDef.cached_result", runner=True),
     "a cache whose room is not known": cause("re._cache[*]", bounded=True),
     "a cache with more room than can be filled": cause("app.cached", bounded=True, room=10**6),
     "a container whose owner states a limit": cause("app.POOL[*]", limit=10_000),

@@ -218,7 +218,10 @@ TABLE: dict[str, tuple[Evidence, VerdictName, str]] = {
     ),
     "the test runner's": (
         evidence(
-            OBJECTS, kept=2, causes=[cause("_pytest.x[*]", objects=2)], soak=windows(2, 2, 2, 2)
+            OBJECTS,
+            kept=2,
+            causes=[cause("_pytest.x[*]", objects=2, runner=True)],
+            soak=windows(2, 2, 2, 2),
         ),
         "settles",
         "the test runner keeps it: _pytest.x[*]",
@@ -227,7 +230,7 @@ TABLE: dict[str, tuple[Evidence, VerdictName, str]] = {
         evidence(
             OBJECTS,
             kept=2,
-            causes=[cause("_pytest.x[*]"), cause("app.KEPT[*]")],
+            causes=[cause("_pytest.x[*]", runner=True), cause("app.KEPT[*]")],
             soak=windows(2, 2, 2, 2),
         ),
         "leak",
@@ -247,6 +250,22 @@ TABLE: dict[str, tuple[Evidence, VerdictName, str]] = {
         evidence(OBJECTS, kept=2, causes=[cause(weak=True, objects=2)], soak=windows(2, 2, 2, 2)),
         "leak",
         "objects",
+    ),
+    "a limit beside a table of names that are all there in the end": (
+        evidence(
+            steady(survivors=[60] * 6, blocks=[110] * 6),
+            kept=60,
+            causes=[
+                cause("app.compiled[*]", limit=900, objects=60, python_bytes=9000),
+                container("app.names[*]"),
+            ],
+            soak=[
+                window(100, survivors=60 * rate, blocks=110 * rate)
+                for rate in (100, 96, 98, 95, 97, 96, 40)
+            ],
+        ),
+        "settles",
+        "it grows less and less",
     ),
     # Growth that ends.
     "a cache that is full after a while": (
