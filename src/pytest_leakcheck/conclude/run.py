@@ -19,6 +19,7 @@ from pytest_leakcheck.conclude.unjudged_resources import left_open
 from pytest_leakcheck.judge.nuisances import own_causes
 from pytest_leakcheck.judge.statistics import slope
 from pytest_leakcheck.judge.verdict import cut_off, judge, median_late, never_grew
+from pytest_leakcheck.model.causes import Cause
 from pytest_leakcheck.model.journal_lines import TestRecord
 from pytest_leakcheck.model.results import JudgedRun, TestVerdict, VerdictName
 from pytest_leakcheck.model.run import Run
@@ -176,5 +177,12 @@ def _fingerprints(run: Run, nodeid: str, verdict: VerdictName, settings: Setting
     causes = causes_of(run, nodeid)
     if verdict in ("leak", "held"):
         soaked = evidence_of(run, nodeid).soaked
-        causes = own_causes(causes, settings.policy, soaked)
+        own = own_causes(causes, settings.policy, soaked)
+        # What a running call's variable holds is told beside: its thread may be what leaks.
+        causes = [c for c in causes if c in own or _is_variable(c)] if own else []
     return [cause.fingerprint for cause in ordered(causes)]
+
+
+def _is_variable(cause: Cause) -> bool:
+    """Whether a cause is a variable of a running call, which has one value at a time."""
+    return cause.bounded and cause.room is None and cause.holder.startswith("stack ")

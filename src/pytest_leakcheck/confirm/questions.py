@@ -29,6 +29,7 @@ from pytest_leakcheck.judge.known import fingerprints, goes_on, made_up_of
 from pytest_leakcheck.judge.ledger import RESOURCES, rises_always
 from pytest_leakcheck.judge.nuisances import nuisances_of, own_causes
 from pytest_leakcheck.judge.protocol import (
+    container_repeats,
     has_native_growth,
     is_quick,
     is_unseen,
@@ -156,7 +157,7 @@ def soak(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
 
 def containers(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
     """Which containers grow by values that the collector does not track."""
-    between = 2 if is_quick(evidence.steady, asker.settings) else 1
+    between = container_repeats(state_of(evidence, asker.settings))
     found = asker.inspector.containers(about.item, about.nextitem, between)
     return answered(evidence, "containers", containers=tuple(found))
 

@@ -108,11 +108,17 @@ class _Explanation:
         while pending and (not groups or self.clock() < self.deadline):
             batch = self._batch(list(pending))
             prints: dict[str, set[str]] = {}
-            for number, path in zip(batch, self._search(batch), strict=True):
+            paths = self._search(batch)
+            others = self._other_holders(batch, paths)
+            for number, path, other in zip(batch, paths, others, strict=True):
                 if number not in pending:
                     continue
                 alike = self._siblings(number, path, list(pending))
                 cause = self._cause(number, path, alike)
+                if other is not None and may_be_excused(cause):
+                    # What is held twice is explained by a cache only where both are such.
+                    second = self._cause(number, other, alike)
+                    cause = cause if may_be_excused(second) else second
                 prints.setdefault(self._type(number), set()).add(cause.fingerprint)
                 groups[cause.fingerprint] = _sum(groups.get(cause.fingerprint), cause)
                 for n in alike:
@@ -181,6 +187,27 @@ class _Explanation:
                 paths[at] = path
         return paths
 
+    def _other_holders(
+        self, batch: list[int], paths: Sequence[Path | None]
+    ) -> Sequence[Path | None]:
+        """Of heads whose holder may be a cache that drops them, who holds them beside it."""
+        first = [
+            at
+            for at, path in enumerate(paths)
+            if path is not None
+            and path.root.rank != OUT_OF_SIGHT
+            and may_be_excused(self._cause(batch[at], path, [batch[at]]))
+        ]
+        if not first or self.clock() > self.deadline:
+            return [None] * len(batch)
+        passed = {id(node) for at in first for node in (paths[at] or NO_PATH).chain[-2:-1]}
+        found = self._find([self.heads[batch[at]].outside for at in first], passed)
+        others: list[Path | None] = [None] * len(batch)
+        for at, path in zip(first, found, strict=True):
+            if path is not None and path.root.rank < OUT_OF_SIGHT:
+                others[at] = path
+        return others
+
     def _victims(self, head: Head) -> list[int]:
         """What a head refers to and is held from elsewhere too, the head itself left out."""
         external = self.subgraph.external or [0] * len(self.subgraph)
@@ -192,14 +219,14 @@ class _Explanation:
             if external[m] > 0 and m not in outside and not is_weak(self.survivors[m])
         ]
 
-    def _find(self, starts: list[list[int]]) -> list[Path | None]:
+    def _find(self, starts: list[list[int]], passed: Collection[int] = ()) -> list[Path | None]:
         if not any(starts):
             return [None] * len(starts)
         groups = [[self.survivors[m] for m in members[:_STARTS]] for members in starts]
         return find_holders(
             self.graph,
             groups,
-            self.ignore | {id(groups)},
+            self.ignore | {id(groups), *passed},
             clock=self.clock,
             budget_s=max(self.deadline - self.clock(), 0.0),
         )
@@ -295,6 +322,15 @@ class _Explanation:
             "python_bytes": sum(self.heads[n].bytes for n in numbers),
             "extension": any(m in native for n in numbers for m in self.heads[n].owned),
         }
+
+
+def may_be_excused(cause: Cause) -> bool:
+    """Whether what holds a head may be no leak: a cache with a limit, an entry that goes with what
+    it is for, the test runner."""
+    return bool(cause.bounded or cause.limit or cause.weak or cause.runner)
+
+
+NO_PATH = Path(NOT_FOUND, [], [])
 
 
 def behind_key(path: Path, owned: Collection[int]) -> Live:

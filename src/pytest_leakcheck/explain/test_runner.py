@@ -53,9 +53,11 @@ def at_the_runner(graph: LiveGraph, path: Path) -> Path:
 def is_runners_own(path: Path) -> bool:
     """Whether the test runner keeps what the path leads to by itself. O(length), and once O(code of
     the runner)."""
-    if not _is_runners(path.chain[0]) and path.root.name.partition(".")[0] not in HARNESS:
+    of_runner = [at for at, node in enumerate(path.chain[:-1]) if _is_runners(node)]
+    if not of_runner and path.root.name.partition(".")[0] not in HARNESS:
         return False
-    if any(_is_users(node) for node in path.chain[:-1]):
+    chain = path.chain[of_runner[-1] if of_runner else 0 :]
+    if any(_is_users(node) for node in chain[:-1]):
         return False
     holders = [path.chain[0], *(hop.node for hop in path.hops)]
     steps = zip(holders, path.hops, strict=False)

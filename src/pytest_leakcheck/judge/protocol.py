@@ -29,6 +29,8 @@ HELD_FROM_C = "held-from-c"
 
 #: Growth shows in a window that leaves so many times the noise.
 _POWER = 3.0
+#: So often repeats lie between two looks at all containers.
+_LOOKS = 3
 
 
 class State(NamedTuple):
@@ -210,6 +212,20 @@ def has_native_growth(state: State) -> bool:
     left = [] if isinstance(traces, NotAsked) else [r.growth.python_bytes or 0 for r in traces]
     python = statistics.median(left) if left else 0.0
     return grown - python > max(policy.native_least_bytes, policy.native_share * grown)
+
+
+def container_repeats(state: State) -> int:
+    """Repeats between two looks at all containers: so many that what grows on some repeats only has
+    grown between each two."""
+    evidence, settings = state.evidence, state.settings
+    if not is_quick(evidence.steady, settings):
+        return 1
+    counted = ("survivors", "blocks")
+    rates = [a.rate.per_run for name, a in state.accounts.items() if name in counted and a.soak]
+    rate = max(rates, default=0.0)
+    wanted = math.ceil(2 / rate) if 0 < rate < 1 else 2
+    affordable = int(settings.soak_s / _LOOKS / max(_longest(evidence.steady), 1e-6))
+    return max(2, min(wanted, affordable))
 
 
 def release_window(state: State) -> int:
