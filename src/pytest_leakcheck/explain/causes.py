@@ -23,7 +23,13 @@ from pytest_leakcheck.explain.contents import largest, weight
 from pytest_leakcheck.explain.graph import OUT_OF_SIGHT, LiveGraph
 from pytest_leakcheck.explain.heads import Head, heads_of
 from pytest_leakcheck.explain.holders import NOT_FOUND, find_holders
-from pytest_leakcheck.explain.introspect import Live, is_dead_reference, is_weak, type_name
+from pytest_leakcheck.explain.introspect import (
+    Live,
+    is_dead_reference,
+    is_weak,
+    keys_bytes,
+    type_name,
+)
 from pytest_leakcheck.explain.match_context import match_context
 from pytest_leakcheck.explain.merge_mocks import merge_mock_calls
 from pytest_leakcheck.explain.merge_threads import Stacks
@@ -294,8 +300,15 @@ class _Explanation:
             runner=path is not None and is_runners_own(path),
             weak=is_keyed_weakly(chain) or refers_weakly(members),
             **catalogue.told_by(known),
-            **self._amounts(alike),
+            **self._amounts(alike, self._keys(path, alike)),
         )
+
+    def _keys(self, path: Path | None, alike: list[int]) -> int:
+        """Bytes of the keys under which a dict keeps the heads, and that nothing else holds."""
+        if path is None or len(path.chain) < 2 or type(path.chain[-2]) is not dict:
+            return 0
+        heads = {id(self.survivors[m]) for n in alike for m in self.heads[n].outside}
+        return keys_bytes(path.chain[-2], heads, self.graph.sizes)
 
     def _contents(
         self, node: Live, owned: Collection[int], number: int, alike: list[int]
@@ -313,13 +326,13 @@ class _Explanation:
                 found.append(largest(other, goes_with_it, self.graph.sizes))
         return max(found, key=weight)
 
-    def _amounts(self, numbers: list[int]) -> dict[str, Any]:
+    def _amounts(self, numbers: list[int], keys: int = 0) -> dict[str, Any]:
         """What heads of one cause add up to."""
         native = self.subgraph.native
         return {
             "per_run": float(len(numbers)),
             "objects": sum(self.heads[n].objects for n in numbers),
-            "python_bytes": sum(self.heads[n].bytes for n in numbers),
+            "python_bytes": keys + sum(self.heads[n].bytes for n in numbers),
             "extension": any(m in native for n in numbers for m in self.heads[n].owned),
         }
 

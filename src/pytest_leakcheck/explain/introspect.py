@@ -297,6 +297,32 @@ def attribute(o: Live, name: str, *, make: bool = False) -> Any:
     return None
 
 
+#: In 3.11 and 3.12 attributes lie in an array beside the object, which no size tells.
+_VALUES_APART = (3, 11) <= sys.version_info < (3, 13)
+
+
+def _values_bytes(o: Live) -> int:
+    """Bytes of the array in which an object's attributes lie; 0 where it has none."""
+    if not has_inline_attributes(o):
+        return 0
+    # The class is among what the object refers to; the array begins with its own size.
+    return _POINTER * len(_get_referents(o))
+
+
+def keys_bytes(table: dict[Live, Live], values: Collection[int], sizes: Sizes) -> int:
+    """Bytes of the keys that only a dict holds, of the values with these ids. O(entries)."""
+    found = 0
+    for key, value in list(dict.items(table)):  # other threads may change it
+        # Held by the dict, by the copy of its items, by the name here and by the call.
+        if id(value) in values and not is_gc_type(type(key)) and _refcount(key) <= _ONLY_THERE:
+            found += sizes.of(key)
+    return found
+
+
+_refcount = sys.getrefcount
+_ONLY_THERE = 4
+
+
 class Sizes:
     """Own sizes of objects in bytes, collector's header included.
 
@@ -309,7 +335,11 @@ class Sizes:
         self._by_type: dict[int, tuple[Any, int]] = {}
 
     def of(self, o: Live) -> int:
-        """Own size of an object in bytes."""
+        """Own size of an object in bytes, with the array of its attributes where it has one.
+        O(attributes) then."""
+        return self._own(o) + (_values_bytes(o) if _VALUES_APART else 0)
+
+    def _own(self, o: Live) -> int:
         cls = type(o)
         known = self._by_type.get(id(cls))
         if known is None:
