@@ -231,11 +231,6 @@ def test_what_did_not_pass_is_not_judged(result: Result, test: str, words: str) 
     [
         ("test_freezes", "it calls gc.freeze() itself, which hides what it leaves behind"),
         ("test_unfreezes", "it calls gc.unfreeze() itself"),
-        pytest.param(
-            "test_forks",
-            "it forks, and a child inherits what the parent measures",
-            marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"),
-        ),
     ],
 )
 def test_what_disturbs_the_measuring_is_not_judged(result: Result, test: str, words: str) -> None:
@@ -243,6 +238,63 @@ def test_what_disturbs_the_measuring_is_not_judged(result: Result, test: str, wo
     verdict = result.verdicts()[f"test_disturbing.py::{test}"]
     assert verdict.verdict == "not judged"
     assert words in verdict.reason
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_test_that_forks_is_judged_by_what_stays_in_the_parent(result: Result) -> None:
+    """A child changes no count of the parent's but that of its children."""
+    forks = result.verdicts()["test_disturbing.py::test_forks"]
+    assert forks.verdict != "not judged"
+    (record,) = [t for t in result.run.tests if t.nodeid.endswith("::test_forks")]
+    assert record.growth.survivors
+    assert record.notes == ["forked"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_children_of_repeated_tests(tmp_path: Path) -> None:
+    """One that is waited for is no leak, nor one that comes back to pytest; one that is not is."""
+    suites.write(
+        tmp_path,
+        {
+            "test_a.py": """
+                import os
+                import subprocess
+                import sys
+
+                import pytest
+
+                KEPT = []
+
+                def test_waits():
+                    if (child := os.fork()) == 0:
+                        os._exit(0)
+                    os.waitpid(child, 0)
+
+                def test_comes_back():
+                    if os.fork() == 0:
+                        pytest.exit("the child is done", returncode=0)
+                    os.wait()
+
+                def test_zombie():
+                    if os.fork() == 0:
+                        os._exit(0)
+
+                def test_keeps_beside():
+                    KEPT.append([])
+                    if (child := os.fork()) == 0:
+                        os._exit(0)
+                    os.waitpid(child, 0)
+            """
+        },
+    )
+    result = suites.leakcheck_in(tmp_path, env=suites.without_memray(tmp_path))
+    verdicts = {n.rpartition("::")[2]: t for n, t in result.verdicts().items()}
+    assert verdicts["test_waits"].verdict in ("clean", "settles")
+    assert verdicts["test_comes_back"].verdict in ("clean", "settles")
+    assert verdicts["test_zombie"].verdict == "leak"
+    assert verdicts["test_zombie"].slopes["children"].per_run == 1
+    assert verdicts["test_keeps_beside"].verdict == "leak"
+    assert result.out.count("tests measured") == 1
 
 
 def test_a_disabled_collector_is_noted(result: Result) -> None:

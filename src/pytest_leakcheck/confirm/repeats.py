@@ -7,6 +7,7 @@ notes between them goes to a :class:`RecordBuffer`.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from array import array
@@ -20,6 +21,7 @@ from pytest_leakcheck.confirm.rerun import rerun
 from pytest_leakcheck.model.journal_lines import Phase, RepeatRecord
 from pytest_leakcheck.model.signals import Late, Outcome, Reading
 from pytest_leakcheck.sweep.boundary import Boundary, count_types
+from pytest_leakcheck.sweep.forks import in_forked_child
 from pytest_leakcheck.sweep.interpreter_caches import (
     clear_interpreter_caches,
     settle_warning_filters,
@@ -31,6 +33,7 @@ from pytest_leakcheck.sweep.signals import Probes, given_back, growth
 _clock = time.perf_counter
 _sleep = time.sleep
 _sys_modules = sys.modules
+_exit = os._exit
 
 #: Grace for threads and descriptors: pauses double from the first to the longest, 127 ms in all.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.064
@@ -167,7 +170,12 @@ class Runs:
         return self._run(item, nextitem)
 
     def _run(self, item: pytest.Item, nextitem: Any) -> Outcome:
-        outcome = rerun(item, nextitem)
+        try:
+            outcome = rerun(item, nextitem)
+        finally:
+            if in_forked_child():
+                # The test forked, and its child came back here: what is measured is the parent.
+                _exit(0)
         drop_finished(self._wider.values())
         self._forget()
         settle_warning_filters()

@@ -30,6 +30,7 @@ from pytest_leakcheck.confirm.tasks import (
 from pytest_leakcheck.model.journal_lines import EventRecord, SkipRecord, SuspectRecord
 from pytest_leakcheck.store.journal import Journal
 from pytest_leakcheck.sweep.boundary import Boundary
+from pytest_leakcheck.sweep.forks import watch_forks
 from pytest_leakcheck.sweep.signals import Probes
 
 #: A confirming process that has grown by so much is replaced by a fresh one.
@@ -107,6 +108,7 @@ class Confirming:
         """Repeat one item for each of its tasks; nothing is reported to the terminal."""
         if not self._begun:
             self._begun = True
+            watch_forks()
             self._begin(item)
         if item.nodeid in self._earlier:
             self._run_earlier(item, nextitem)

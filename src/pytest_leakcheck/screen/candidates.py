@@ -19,7 +19,6 @@ from pytest_leakcheck.screen.weight import weight
 
 #: Notes that make a test's growth unreadable, with the reason that a person reads.
 DISTURBED = {
-    "forked": "it forks, and a child inherits what the parent measures",
     "gc-frozen": "it calls gc.freeze() itself, which hides what it leaves behind",
     "gc-unfrozen": "it calls gc.unfreeze() itself, after which old and new cannot be told apart",
     "same-id": "another file's test has the same node id: run pytest from a folder above both",
