@@ -20,11 +20,19 @@ from pytest_leakcheck.screen.reasons import reasons
 _BLOCKS_OF_PYTESTS = 2.0
 #: Of more of them less is known: the instance of a test class keeps what the test puts there.
 _MOST_OF_PYTESTS = 16
+#: What pytest keeps of a test, its reports before all, takes no more than so much of the C heap and
+#: so many blocks for each of its objects, and so much whatever they are: a bare suite's tests leave
+#: 18 objects, 5 to 8 KiB and 37 to 43 blocks. What the median test leaves beyond that is the
+#: tests' own, and no floor.
+_HEAP_OF_PYTESTS, _HEAP_AT_LEAST = 512, 4096
+_BLOCKS_AT_MOST, _BLOCKS_AT_LEAST = 4.0, 16.0
+#: Tests of a restless suite may differ by so many times that before it is more than noise.
+_SPREAD = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """What the median test of a suite leaves: pytest's own share, mostly."""
+    """What the median test of a suite leaves, as far as that can be pytest's own share."""
 
     heap_bytes: float
     heap_limit: float
@@ -84,11 +92,17 @@ def sweep_floor(
         values += [span.grown / size] * size
     heap, heap_mad = median_floor(heaps)
     blocks, blocks_mad = median_floor(counts)
+    most_heap = _HEAP_OF_PYTESTS * usual + _HEAP_AT_LEAST
+    most_blocks = _BLOCKS_AT_MOST * usual + _BLOCKS_AT_LEAST
     return Floor(
-        heap_bytes=max(heap, 0.0),
-        heap_limit=max(limits.suspect_heap_bytes, limits.suspect_spread * heap_mad),
-        blocks=max(blocks, 0.0),
-        blocks_limit=max(limits.suspect_blocks, limits.suspect_spread * blocks_mad),
+        heap_bytes=min(max(heap, 0.0), most_heap),
+        heap_limit=max(
+            limits.suspect_heap_bytes, min(limits.suspect_spread * heap_mad, _SPREAD * most_heap)
+        ),
+        blocks=min(max(blocks, 0.0), most_blocks),
+        blocks_limit=max(
+            limits.suspect_blocks, min(limits.suspect_spread * blocks_mad, _SPREAD * most_blocks)
+        ),
         types=_common_types(passed),
         pytest_survivors=usual,
     )

@@ -141,7 +141,7 @@ def _sort_in_evidence(run: Run, record: JournalRecord) -> None:
         case SuspectRecord(at="begin"):
             run.unfinished.add(record.nodeid)
             # Begun again where its first process died: what that one saw is a part only.
-            for lists in (run.repeats, run.causes, run.resources, run.captures, run.cycles):
+            for lists in (run.repeats, run.causes, run.resources, run.cycles):
                 lists.pop(record.nodeid, None)
         case SuspectRecord():
             run.unfinished.discard(record.nodeid)

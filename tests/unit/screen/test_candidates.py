@@ -37,6 +37,7 @@ def swept(nodeid: str = "t.py::test", growth: Growth | None = None, **changes: A
         "duration_s": 0.1,
         "reading": Reading(at_s=1.0),
         "growth": quiet() if growth is None else growth,
+        "pytest_survivors": 18,
     }
     return TestRecord(**{**plain, **changes})
 
@@ -563,3 +564,24 @@ def _screened(
     tests: list[TestRecord], cleared: Container[str] = (), near: Container[str] = ()
 ) -> list[str]:
     return [test.nodeid for test in choose_screened(tests, (), Settings(), cleared, near)]
+
+
+# --- what is no floor ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left", "candidates"),
+    [({"heap_bytes": 2_000_000}, 60), ({"blocks": 4000}, 60), ({"heap_bytes": 8_000}, 0)],
+)
+def test_what_every_test_leaves_is_no_floor_beyond_pytests_share(
+    left: dict[str, int], candidates: int
+) -> None:
+    """A suite whose every test leaves two megabytes has no clean test."""
+    tests = [swept(f"t.py::t[{n}]", quiet(**left)) for n in range(60)]
+    assert len(find_suspects(tests, LIMITS)) == candidates
+
+
+def test_a_spread_of_megabytes_hides_nothing() -> None:
+    """Tests that leave more or less, each of them much."""
+    tests = [swept(f"t.py::t[{n}]", quiet(heap_bytes=n * 100_000)) for n in range(1, 61)]
+    assert len(find_suspects(tests, LIMITS)) == 60
