@@ -124,6 +124,7 @@ def test_a_test_that_did_not_pass_is_not_judged(outcome: Any, word: str) -> None
 
 @pytest.mark.parametrize(
     ("note", "word"),
+    [("gc-frozen", "gc.freeze()"), ("gc-unfrozen", "gc.unfreeze()")],
 )
 def test_a_disturbed_test_is_not_judged(note: str, word: str) -> None:
     """One sentence says what it did."""
