@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from pytest_leakcheck.conclude.evidence import causes_of
+from pytest_leakcheck.judge.nuisances import SMALLEST_BLOCK
 from pytest_leakcheck.model.causes import Cause
 from pytest_leakcheck.model.journal_lines import ResourceRecord
 from pytest_leakcheck.model.results import CauseSummary, TestVerdict
@@ -39,7 +42,7 @@ def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> Caus
                 causes[witness.nodeid] = cause
     explained = [w for w in witnesses if w.nodeid in causes]
     best = _typical(explained, causes, fingerprint) or witnesses[0]
-    cause = causes.get(best.nodeid) or next(iter(causes.values()))
+    cause = _with_all_evidence(causes.get(best.nodeid), list(causes.values()))
     total: dict[str, float] = defaultdict(float)
     for witness in witnesses:
         for name, value in moves_with(causes.get(witness.nodeid, cause), witness).items():
@@ -51,7 +54,44 @@ def _summarise(run: Run, fingerprint: str, witnesses: list[TestVerdict]) -> Caus
         total=dict(total),
         opened=_opened(run, [best, *witnesses], fingerprint),
         shared=_shared(run, best),
+        unexplained=_unexplained(run, best),
     )
+
+
+def _with_all_evidence(best: Cause | None, all_: Sequence[Cause]) -> Cause:
+    """A cause as its best witness shows it, with what only another one shows: where it was
+    allocated, and by which compiled code."""
+    cause = best or all_[0]
+    if not cause.sites:
+        sites = next((other.sites for other in all_ if other.sites), [])
+        cause = msgspec.structs.replace(cause, sites=sites)
+    longest = max((other.what for other in all_), key=len)
+    return msgspec.structs.replace(cause, what=longest)
+
+
+def _unexplained(run: Run, witness: TestVerdict) -> dict[str, float]:
+    """What a witness leaves per run that none of its causes accounts for, where that is more than
+    what they do."""
+    causes = causes_of(run, witness.nodeid)
+    seen = all(cause.kind in ("held", "container") and not cause.extension for cause in causes)
+    if witness.basis != "repeated" or not causes or not seen:
+        return {}  # what compiled code or the system has is not in Python's own sizes
+    bytes_ = sum(cause.python_bytes for cause in causes)
+    most = {
+        "heap_bytes": (bytes_, _LEAST_HEAP),
+        "blocks": (max(bytes_ / SMALLEST_BLOCK, sum(c.per_run for c in causes)), _LEAST_BLOCKS),
+    }
+    found: dict[str, float] = {}
+    for name, (explained, least) in most.items():
+        grown = witness.slopes.get(name, _NONE).per_run
+        left = grown - explained
+        if left > max(least, grown / 2):
+            found[name] = left
+    return found
+
+
+#: Less than this per run is what a container's own table and the allocator take.
+_LEAST_HEAP, _LEAST_BLOCKS = 1024.0, 8.0
 
 
 def _shared(run: Run, witness: TestVerdict) -> int:

@@ -24,11 +24,13 @@ from pytest_leakcheck.confirm.shared_findings import (
     SharedFindings,
     Traced,
 )
+from pytest_leakcheck.explain.paths import fingerprint
 from pytest_leakcheck.judge.evidence import NOT_ASKED, Evidence, NotAsked, Question
 from pytest_leakcheck.judge.known import fingerprints, goes_on, made_up_of
 from pytest_leakcheck.judge.ledger import RESOURCES, rises_always
 from pytest_leakcheck.judge.nuisances import nuisances_of, own_causes
 from pytest_leakcheck.judge.protocol import (
+    HELD_FROM_C,
     container_repeats,
     has_native_growth,
     is_quick,
@@ -293,6 +295,9 @@ class Elsewhere:
             # Whether a claim holds has to be seen of each test anew.
             return evidence
         causes = own_causes(causes, policy)
+        if any(cause.known == HELD_FROM_C for cause in causes):
+            # Whatever compiled code holds looks alike until it is known where it was made.
+            return evidence
         early = len(evidence.steady) < self._asker.settings.repeats
         lasting = [*self.findings.endured, *(self.findings.repeated if early else ())]
         if goes_on(causes, lasting):
@@ -326,7 +331,8 @@ class Elsewhere:
         """Tell those who come after what was found."""
         verdict = judge(evidence, self._asker.settings).verdict
         policy = self._asker.settings.policy
-        prints = fingerprints(own_causes(evidence.causes, policy, evidence.soaked))
+        own = own_causes(evidence.causes, policy, evidence.soaked)
+        prints = fingerprints(own if all(c.known != HELD_FROM_C for c in own) else ())
         if prints and verdict in ("leak", "held"):
             if evidence.soak:
                 self.findings.add(Endured(prints))
@@ -338,6 +344,13 @@ class Elsewhere:
         if likeness is not None and verdict == "leak" and not prints_held(evidence):
             places = sorted(self._asker.inspector.places_of(about.name))
             self.findings.add(Opened(about.name, likeness, places))
+
+
+def fingerprint_of_place(cause: Cause) -> str:
+    """The fingerprint of what only compiled code holds: by its type, and by the line that made it,
+    wherever that has moved to in its file."""
+    site = cause.sites[0]
+    return fingerprint(cause.holder, [site.file, site.source or str(site.line)], cause.head)
 
 
 def prints_held(evidence: Evidence) -> bool:
@@ -363,5 +376,7 @@ def write_answers(asker: Asker, about: Candidate, evidence: Evidence) -> None:
         # Where growth was allocated belongs to a cause only when there is one, and none of its own.
         placed = own == [cause] and not cause.sites
         told = msgspec.structs.replace(cause, sites=sites) if placed else cause
+        if told.known == HELD_FROM_C and told.sites:
+            told = msgspec.structs.replace(told, fingerprint=fingerprint_of_place(told))
         asker.write(CauseRecord(nodeid=about.name, cause=told))
     asker.write(AskedRecord(nodeid=about.name, asked=sorted(evidence.asked | {"repeats", "soak"})))

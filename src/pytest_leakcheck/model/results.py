@@ -65,6 +65,9 @@ class CauseSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What a witness opens and leaves open; where this cause carries its growth."""
     shared: int = 0
     """Objects that stay after each run of the best witness, and none of its causes keeps alone."""
+    unexplained: dict[str, float] = {}
+    """Signal → what stays after each run of the best witness and none of its causes accounts
+    for."""
 
 
 class JudgedRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -174,7 +174,7 @@ def _of_cause(
         flamegraph=_flamegraph(run, [nodeid, *summary.witnesses], folder),
         cause=cause,
         steps=path_steps(cause.steps),
-        culprit=culprit_lines(cause, summary.shared),
+        culprit=culprit_lines(cause, summary.shared, summary.unexplained),
         contents=[_content(item) for item in cause.contents],
         sites=[_site(site) for site in cause.sites if site.bytes],
         opened=[_opened(found) for found in summary.opened],

@@ -46,14 +46,28 @@ def growth_phrases(
 ) -> list[str]:
     """The signals that grow, most telling first: ``["5.3 MiB C heap", "12 file descriptors"]``.
 
-    RSS and address space are named only where no other signal of bytes grows: they say the same
-    with more noise.
+    Bytes are told once, by the signal that grew most: Python memory lies in the C heap or in
+    Python's own arenas, and all of them in the address space. RSS and address space, which come in
+    pages and arenas, are told only where nothing finer shows half as much.
     """
     growing = [name for name in SPOKEN if name in slopes and grows(slopes[name])]
-    for vague in ("rss_bytes", "mapped_bytes"):
-        if vague in growing and not BYTE_SIGNALS.isdisjoint(set(growing) - {vague}):
-            growing.remove(vague)
+    told = _told_bytes({name: slopes[name].per_run for name in growing if name in BYTE_SIGNALS})
+    growing = [*told, *(name for name in growing if name not in BYTE_SIGNALS)]
     return [phrase(name, slopes[name].per_run, signed=signed) for name in growing[:limit]]
+
+
+def _told_bytes(grown: Mapping[str, float]) -> list[str]:
+    """The one signal of bytes that is told."""
+    fine = {name: value for name, value in grown.items() if name not in _VAGUE}
+    most = max(fine, key=lambda name: fine[name], default=None)
+    for vague in _VAGUE:
+        if vague in grown and (most is None or fine[most] < grown[vague] / 2):
+            return [vague]
+    return [] if most is None else [most]
+
+
+#: Signals of bytes that come in pages and arenas, the better one first.
+_VAGUE = ("mapped_bytes", "rss_bytes")
 
 
 def growth_words(slopes: Mapping[str, Slope], *, limit: int = 4) -> str:

@@ -6,14 +6,14 @@ Standard library and records only; for the terminal, Markdown and the summary un
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_leakcheck.model.causes import COMPILED, Cause, Site, Step
 from pytest_leakcheck.model.journal_lines import ResourceRecord
 from pytest_leakcheck.model.results import CauseSummary
 from pytest_leakcheck.model.words import count, plural, shorten, size, visible
-from pytest_leakcheck.text.sentences import growth_words
+from pytest_leakcheck.text.sentences import growth_words, phrase
 
 #: The bytes that a cause's sites and contents are told in, at most.
 MOST_SITES = 3
@@ -133,7 +133,7 @@ def cause_lines(summary: CauseSummary, tree: Tree = ASCII, width: int = 100) -> 
     cause = summary.cause
     lines = [f"{cause_sentence(cause)}: {growth_words(summary.slopes)} per run."]
     lines += [f"  {line}" for line in path_lines(cause.steps, tree)]
-    culprits = [f"  {line}" for line in culprit_lines(cause, summary.shared)]
+    culprits = [f"  {line}" for line in culprit_lines(cause, summary.shared, summary.unexplained)]
     lines += culprits or ["  It retains:"] * bool(cause.contents)
     if cause.contents:
         lines += [
@@ -178,11 +178,14 @@ def resource_name(found: ResourceRecord) -> str:
     return visible(f"{told}, opened at {site.file}:{site.line} in {site.function}{by}")
 
 
-def culprit_lines(cause: Cause, shared: int = 0) -> list[str]:
+def culprit_lines(
+    cause: Cause, shared: int = 0, unexplained: Mapping[str, float] | None = None
+) -> list[str]:
     """Who is at fault and what merely goes with it, where Python objects show both.
 
     Args:
         shared: objects that no cause of the test keeps alone.
+        unexplained: what no cause of the test accounts for, by signal.
     """
     if cause.kind != "held" or not cause.objects:
         return []
@@ -196,6 +199,9 @@ def culprit_lines(cause: Cause, shared: int = 0) -> list[str]:
     if shared:
         stays = "object stays" if shared == 1 else "objects stay"
         lines.append(f"{count(shared)} more {stays} that none of the test's causes keeps alone.")
+    if unexplained:
+        left = " and ".join(phrase(name, value) for name, value in unexplained.items())
+        lines.append(f"Unexplained: {left} per run that none of the test's causes accounts for.")
     return lines
 
 
