@@ -61,6 +61,22 @@ def bounded(x: object) -> list[object]:
 def dispatch(_: object) -> None: ...
 
 
+class Key:
+    pass
+
+
+BY_KEY: weakref.WeakKeyDictionary[Key, list[object]] = weakref.WeakKeyDictionary()
+
+
+@leak("weak-key-cycle", clean=BY_KEY.clear)
+def value_refers_to_its_key() -> Iterator[None]:
+    key = Key()
+    BY_KEY[key] = [key, Payload()]
+    yield
+    BY_KEY[key][0] = weakref.ref(key)
+    del key
+
+
 @leak("lru-cache", clean=Service.compute.cache_clear)
 def cached_method() -> Iterator[None]:
     Service().compute(Payload())

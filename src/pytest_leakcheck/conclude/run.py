@@ -101,6 +101,7 @@ def _judge_repeated(run: Run, settings: Settings) -> dict[str, TestVerdict]:
             reason=judgement.reason,
             outcome="passed",
             slopes=judgement.slopes,
+            windows=judgement.windows,
             basis="repeated",
             fingerprints=_fingerprints(run, nodeid, verdict, settings),
             late=median_late(evidence.steady),

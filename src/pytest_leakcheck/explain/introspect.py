@@ -110,6 +110,31 @@ def gone_with_keys(table: Live, values: Iterable[Live], born: Collection[int]) -
     return {number for number, own in keys.items() if not leads_to(asked[number], own, born)}
 
 
+#: So many objects are passed on the way from a value to its key.
+_MOST_PASSED = 2_000
+
+
+def holds_own_key(table: Live, value: Live) -> bool:
+    """Whether a value of a weak-keyed table leads to its own key, so that neither ever goes.
+    O(entries), and O(references of some objects)."""
+    if not has_weak_keys(table):
+        return False
+    keys = {
+        id(_referent(key))
+        for key, held in list(dict.items(table))  # other threads may change it
+        if held is value and is_weak(key) and _referent(key) is not None
+    }
+    seen, work = {id(value)}, [value]
+    while keys and work and len(seen) < _MOST_PASSED:
+        for o in referents(work.pop()):
+            if id(o) in keys:
+                return True
+            if id(o) not in seen and not issubclass(type(o), (type, types.ModuleType)):
+                seen.add(id(o))
+                work.append(o)
+    return False
+
+
 def leads_to(start: Live, ids: Collection[int], among: Collection[int]) -> bool:
     """Whether an object is one of those with some ids, or leads to one by way of objects that are
     among others. O(references of those)."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from pytest_leakcheck.explain import describe, roots
 from pytest_leakcheck.explain.catalogue import MatchContext
-from pytest_leakcheck.explain.introspect import Live, class_name, mro_of, type_name
+from pytest_leakcheck.explain.introspect import Live, class_name, holds_own_key, mro_of, type_name
 
 
 def match_context(chain: Sequence[Live], head: Live) -> MatchContext:
@@ -14,8 +15,16 @@ def match_context(chain: Sequence[Live], head: Live) -> MatchContext:
     through: dict[str, None] = {}
     for o in [*chain, head]:
         through.update(dict.fromkeys(_names(o)))
-    state = describe.stuck(head) or roots.replaced(head)
+    state = describe.stuck(head) or roots.replaced(head) or _own_key(chain)
     return MatchContext(_names(head), tuple(through), state)
+
+
+def _own_key(chain: Sequence[Live]) -> str:
+    """Why an entry of a table with weak keys never goes; empty where it does."""
+    for table, value in pairwise(chain):
+        if holds_own_key(table, value):
+            return "refers to its own weak key"
+    return ""
 
 
 def _names(o: Live) -> tuple[str, ...]:

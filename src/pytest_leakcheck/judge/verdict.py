@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from pytest_leakcheck.judge.evidence import Evidence, NotAsked
 from pytest_leakcheck.judge.ledger import (
@@ -60,10 +60,22 @@ class Judgement:
     reason: str
     slopes: dict[str, Slope]
     """Growth per repeat of each signal that was seen, less the blank test's."""
+    windows: dict[str, list[float]] = field(default_factory=dict)
+    """The same in each soak window, of which ``slopes`` are made where there are some."""
 
 
 def judge(evidence: Evidence, settings: Settings) -> Judgement:
     """The verdict on a test."""
+    judgement = _judge(evidence, settings)
+    windows = {
+        name: [window.rate for window in soak_stretches(name, evidence, settings.policy)]
+        for name in judgement.slopes
+        if name not in ("python_bytes", "rss_bytes")
+    }
+    return replace(judgement, windows={name: rates for name, rates in windows.items() if rates})
+
+
+def _judge(evidence: Evidence, settings: Settings) -> Judgement:
     slopes = told_slopes(evidence, settings)
     bad = [record for record in evidence.steady if record.outcome != "passed"]
     if bad:

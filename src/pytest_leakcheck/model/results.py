@@ -48,6 +48,9 @@ class TestVerdict(msgspec.Struct, frozen=True, kw_only=True):
     late: Late = Late()
     repeats: list[Growth] = []
     """Growth of each steady repeat, in order."""
+    windows: dict[str, list[float]] = {}
+    """Signal → growth per repeat in each soak window, less the blank test's: what ``slopes`` are
+    of, where there was a soak."""
 
 
 class CauseSummary(msgspec.Struct, frozen=True, kw_only=True):

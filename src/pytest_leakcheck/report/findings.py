@@ -234,12 +234,13 @@ def growth_rows(slopes: Mapping[str, Slope], total: Mapping[str, float]) -> list
 def _repeats(
     test: TestVerdict | None, slopes: Mapping[str, Slope]
 ) -> tuple[str, str, Markup | None]:
-    main = None if test is None else main_growth(slopes, test.repeats)
-    if main is None:
+    main = None if test is None else main_growth(slopes, test.repeats, test.windows)
+    if main is None or test is None:
         return "", "", None
     signal, values = main
     raw = ", ".join(amount(signal, value) for value in values)
-    words = runs_sentence(signal, values, slopes[signal].per_run)
+    soaked = bool(test.windows.get(signal))
+    words = runs_sentence(signal, values, slopes[signal].per_run, windows=soaked)
     return words, raw, svg.repeats(values, f"{signal_name(signal)} per repeat: {raw}")
 
 

@@ -269,9 +269,11 @@ def print_test(run: Run, judged: JudgedRun, test: TestVerdict, console: Console)
     """Everything that is known about one test."""
     _line(console, visible(test.nodeid), "bold")
     _line(console, f"  {test.verdict} ({test.basis}): {visible(test.reason)}")
-    if main := main_growth(test.slopes, test.repeats):
+    if main := main_growth(test.slopes, test.repeats, test.windows):
         signal, values = main
-        _line(console, f"  {runs_sentence(signal, values, test.slopes[signal].per_run)}")
+        soaked = bool(test.windows.get(signal))
+        per_run = test.slopes[signal].per_run
+        _line(console, f"  {runs_sentence(signal, values, per_run, windows=soaked)}")
         _line(console, f"  {', '.join(amount(signal, value) for value in values)}")
     for name in SPOKEN:
         if name in test.slopes:

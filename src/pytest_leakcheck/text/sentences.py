@@ -98,18 +98,27 @@ def repeat_values(repeats: Sequence[Growth], signal: str) -> list[int]:
 
 
 def main_growth(
-    slopes: Mapping[str, Slope], repeats: Sequence[Growth]
-) -> tuple[str, list[int]] | None:
-    """The main signal, and its growth on each repeat; None where no repeat saw one."""
+    slopes: Mapping[str, Slope],
+    repeats: Sequence[Growth],
+    windows: Mapping[str, Sequence[float]] | None = None,
+) -> tuple[str, Sequence[float]] | None:
+    """The main signal, and its growth per repeat in each window or, without a soak, on each repeat:
+    that which the slope is made of. None where nothing saw one."""
     signal = main_signal(slopes, repeats)
-    values = repeat_values(repeats, signal) if signal is not None else []
-    return (signal, values) if signal is not None and values else None
+    if signal is None:
+        return None
+    values: Sequence[float] = (windows or {}).get(signal) or repeat_values(repeats, signal)
+    return (signal, values) if values else None
 
 
-def runs_sentence(signal: str, values: Sequence[float], per_run: float) -> str:
-    """``grew by 9.1 KiB C heap per run in 12 of 12 runs``."""
+def runs_sentence(
+    signal: str, values: Sequence[float], per_run: float, *, windows: bool = False
+) -> str:
+    """``grew by 9.1 KiB C heap per run in 12 of 12 runs``, or ``… in 5 of 5 windows``."""
     grew = sum(1 for value in values if value > 0)
-    return f"grew by {phrase(signal, per_run)} per run in {grew} of {plural(len(values), 'run')}"
+    what = plural(len(values), "window of many runs", "windows of many runs")
+    seen = what if windows else plural(len(values), "run")
+    return f"grew by {phrase(signal, per_run)} per run in {grew} of {seen}"
 
 
 def reproduce(nodeid: str) -> str:
