@@ -14,7 +14,7 @@ from simulated import Left, Process, SimulatedTest
 
 from pytest_leakcheck.model.causes import Cause
 
-TESTS = 60
+TESTS = 40
 #: Of so many innocents, at most this share may be accused at the default settings …
 MOST_ACCUSED = 0.0
 #: … and of so many leaks at least this share has to be found.
