@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -124,15 +125,13 @@ def test_growth_by_itself_and_no_growth_at_all(measured: Path) -> None:
     assert "+1 object" in lines[0]
     assert lines[-1] == "(1 fresh process)"
     _, lines, _ = bisect(measured, "test_j")
-    # Before 3.11 blocks have noise of their own, for which it is repeated on.
-    repeats = 3 if sys.version_info >= (3, 11) else 24
-    assert lines == [
-        (
-            "test_three.py::test_j does not grow even after the 8 tests before it in main "
-            f"(settles: no growth in {repeats} repeats)."
-        ),
-        "(2 fresh processes)",
-    ]
+    # Blocks that came once, with noise of their own, are repeated on.
+    told, last = lines
+    assert re.sub(r"[0-9]+ repeats", "some repeats", told) == (
+        "test_three.py::test_j does not grow even after the 8 tests before it in main "
+        "(settles: no growth in some repeats)."
+    )
+    assert last == "(2 fresh processes)"
 
 
 def test_a_suite_that_has_changed(copy: Path) -> None:

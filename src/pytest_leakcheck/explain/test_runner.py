@@ -24,6 +24,7 @@ from pytest_leakcheck.explain.introspect import (
     package_of,
 )
 from pytest_leakcheck.explain.paths import Path
+from pytest_leakcheck.explain.roots import fixture_name
 
 #: Where paths to what hangs on them begin, by class, and what people call them.
 _ANCHORS = {
@@ -57,6 +58,8 @@ def is_runners_own(path: Path) -> bool:
     if not of_runner and path.root.name.partition(".")[0] not in HARNESS:
         return False
     chain = path.chain[of_runner[-1] if of_runner else 0 :]
+    if fixture_name(chain[0]) is not None:
+        return False  # the value of a fixture is the suite's
     if any(_is_users(node) for node in chain[:-1]):
         return False
     holders = [path.chain[0], *(hop.node for hop in path.hops)]
