@@ -26,7 +26,7 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 PARTS = {
     "overhead": (overhead.main, "What a test costs, beside other ways"),
     "profile": (sweep_profile.main, "Where the sweep's own time goes"),
-    "confirm": (confirm_cost.main, "What repeating and explaining the suspects takes"),
+    "confirm": (confirm_cost.main, "What repeating and explaining the candidates takes"),
     "footprint": (footprint.main, "What the harness itself takes"),
     "explain": (explain_cost.main, "Saying who holds an object"),
     "report": (report_cost.main, "Reports and comparisons of many tests"),

@@ -1,4 +1,4 @@
-"""What it takes to repeat and explain the suspects of a run, in one process, and in two where the
+"""What it takes to repeat and explain the candidates of a run, in one process, and in two where the
 suite runs in one or in two.
 
     python benchmarks/confirm_cost.py               2,000 tests with 20 causes

@@ -63,7 +63,7 @@ class Way:
 
 PLAIN = Way("plain pytest", tests=2500)
 OURS = Way("leakcheck, sweep", SWEEP, tests=2500)
-WHOLE = Way("leakcheck, suspects repeated", tuple(w for w in SWEEP if "depth" not in w))
+WHOLE = Way("leakcheck, candidates repeated", tuple(w for w in SWEEP if "depth" not in w))
 RIVALS = (
     Way("gc.collect() per test", chosen="gc", tests=120),
     Way("tracemalloc snapshot per test", chosen="tracemalloc", tests=14),

@@ -3,8 +3,8 @@
 ``python -m leakbench.replay pack STORE PACK``: the journals of a store's runs, compressed.
 ``python -m leakbench.replay judge PACK [--src PATH]``: a line for each test, as the package of that
 tree (default: the one that is importable) judges it.
-``python -m leakbench.replay compare PACK --src OLD --src NEW``: the tests whose verdict differs, each
-with whether it leaks.
+``python -m leakbench.replay compare PACK --src OLD --src NEW``: the tests whose verdict differs,
+each with whether it leaks.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ def truths() -> dict[tuple[str, SideName], set[str]]:
     found: dict[tuple[str, SideName], set[str]] = {}
     for case in load_cases():
         for name in ("leaks", "innocent"):
-            side = case.side(name)  # type: ignore[arg-type]
+            side = case.side(name)
             if side is not None:
-                found[f"{case.family}--{case.name}", name] = set(side.tests)  # type: ignore[index]
+                found[f"{case.family}--{case.name}", name] = set(side.tests)
     return found
 
 
@@ -98,7 +98,9 @@ def truth_of(key: str, nodeid: str, known: dict[tuple[str, SideName], set[str]])
     return side if function in tests else "beside"
 
 
-def differences(packed: Path, old: Path, new: Path) -> Iterator[tuple[str, str, str, Judged, Judged]]:
+def differences(
+    packed: Path, old: Path, new: Path
+) -> Iterator[tuple[str, str, str, Judged, Judged]]:
     """Tests whose verdict differs: run, test, truth, and both judgements. ``clean`` and ``settles``
     say the same of an innocent."""
     known = truths()

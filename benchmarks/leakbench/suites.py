@@ -195,7 +195,7 @@ def run_suite(
     label = label_of(workers, seed, loaded)
     measuring = [
         *("--leakcheck", f"--leakcheck-dir={runs}", f"--leakcheck-label={label}"),
-        "--leakcheck-confirm-budget=3600",  # every suspect has its say, also on a busy machine
+        "--leakcheck-confirm-budget=3600",  # every candidate has its say, also on a busy machine
     ]
     with load(wanted=loaded):
         plain_s, plain = _pytest(python, folder, [*words, "-p", "no:leakcheck"], suite.env)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ENVIRONMENT = dict(os.environ)
 
 _DEPTH_HELP = (
-    "sweep: signals only; default: suspects are repeated and explained; "
+    "sweep: signals only; default: candidates are repeated and explained; "
     "full: also memray and tracemalloc around every test"
 )
 
@@ -48,13 +48,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--leakcheck-confirm-budget",
         metavar="SECONDS",
         type=float,
-        help="stop repeating suspects after so long (default: 600)",
+        help="stop repeating candidates after so long (default: 600)",
     )
     add(
         "--leakcheck-confirm-workers",
         metavar="N",
         type=int,
-        help="repeat suspects in so many processes at a time "
+        help="repeat candidates in so many processes at a time "
         "(default: as many as the suite had workers, see -n)",
     )
     add(
@@ -71,7 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         help="store this environment variable with the run (may be repeated)",
     )
-    add("--leakcheck-confirm", metavar="PLAN", help="internal: repeat the suspects of a plan")
+    add("--leakcheck-confirm", metavar="PLAN", help="internal: repeat the candidates of a plan")
     add("--limit-memory", metavar="SIZE", help="pytest-memray's limit_memory for every test")
     add("--limit-leaks", metavar="SIZE", help="pytest-memray's limit_leaks for every test")
     parser.addini("leakcheck", "measure every run, as --leakcheck does", type="bool")

@@ -143,7 +143,7 @@ class Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """The tests are over: have the suspects repeated in a process of their own."""
+        """The tests are over: have the candidates repeated in a process of their own."""
         if in_forked_child():
             return
         if self._settings.depth == "sweep" or int(exitstatus) in _NOT_CONFIRMED:

@@ -1,4 +1,4 @@
-"""The confirming process runs the suspects as the suite's own command line would."""
+"""The confirming process runs the candidates as the suite's own command line would."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _suite(tmp_path: Path) -> Path:
     ids=" ".join,
 )
 def test_the_suites_command_line_is_kept(suite: Path, words: list[str]) -> None:
-    """Whatever the options, the suspect is found again and judged."""
+    """Whatever the options, the candidate is found again and judged."""
     result = suites.leakcheck_in(suite, *words, env=suites.without_memray(suite))
     test = result.verdicts()["unit/test_a.py::test_leaks"]
     log = suite / ".leakcheck" / "run" / "confirm-1.log"
@@ -93,7 +93,7 @@ def test_environment_that_a_test_changes_is_not_inherited(suite: Path) -> None:
     assert result.verdicts()["unit/test_a.py::test_leaks"].verdict == "leak"
 
 
-def test_a_suspect_that_cannot_run_twice_says_so(tmp_path: Path) -> None:
+def test_a_candidate_that_cannot_run_twice_says_so(tmp_path: Path) -> None:
     """A second run that fails is no verdict about memory."""
     suites.write(
         tmp_path,
@@ -179,7 +179,7 @@ def test_a_slow_test_that_grew_on_some_repeats_is_run_on_before_it_is_told(tmp_p
 
 def test_one_instance_tells_of_the_garbage_that_all_leave(tmp_path: Path) -> None:
     """The others leave as many objects; who leaves more is looked at, too. So in each process: one
-    repeats the first test, which is a suspect for pytest's own first uses, one the others."""
+    repeats the first test, which is a candidate for pytest's own first uses, one the others."""
     suites.write(
         tmp_path,
         {
@@ -207,7 +207,7 @@ def test_one_instance_tells_of_the_garbage_that_all_leave(tmp_path: Path) -> Non
     assert set(told_of.values()) - {""} <= set(result.run.cycles)
 
 
-def test_a_budget_of_nothing_leaves_suspects_unconfirmed(suite: Path) -> None:
+def test_a_budget_of_nothing_leaves_candidates_unconfirmed(suite: Path) -> None:
     """One sentence says so, and how to raise it."""
     result = suites.leakcheck_in(suite, "--leakcheck-confirm-budget=0")
     assert result.verdicts()["unit/test_a.py::test_leaks"].verdict == "unconfirmed"
@@ -216,7 +216,7 @@ def test_a_budget_of_nothing_leaves_suspects_unconfirmed(suite: Path) -> None:
 
 
 def test_what_the_budget_was_too_short_for_is_told_once(tmp_path: Path) -> None:
-    """Of suspects: for tests that only time to spare would have repeated nobody waits."""
+    """Of candidates: for tests that only time to spare would have repeated nobody waits."""
     leaks = "".join(f"    def test_{n}(): KEPT.append(Thing())\n" for n in "abcdef")
     quiet = "".join(f"    def test_quiet_{n}(): pass\n" for n in range(9))
     first = "def test_first(): pass"
@@ -225,10 +225,10 @@ def test_what_the_budget_was_too_short_for_is_told_once(tmp_path: Path) -> None:
     )
     result = suites.leakcheck_in(tmp_path, "--leakcheck-confirm-budget=0")
     told = [event.sentence for event in result.run.events if event.slug == "confirm-budget"]
-    suspects = [t for t in result.judged.tests if t.verdict == "unconfirmed"]
-    assert len(suspects) >= 7
+    candidates = [t for t in result.judged.tests if t.verdict == "unconfirmed"]
+    assert len(candidates) >= 7
     assert len(told) == 1
-    assert told[0].startswith(f"{len(suspects)} suspects could not be repeated within 0 s")
+    assert told[0].startswith(f"{len(candidates)} candidates could not be repeated within 0 s")
 
 
 def test_a_budget_that_ends_during_the_repeats_accuses_nobody(tmp_path: Path) -> None:
@@ -507,7 +507,7 @@ def test_a_string_a_run_of_a_slow_test_is_a_leak(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal between processes there")
-def test_ctrl_c_while_suspects_are_repeated_leaves_the_suites_result(tmp_path: Path) -> None:
+def test_ctrl_c_while_candidates_are_repeated_leaves_the_suites_result(tmp_path: Path) -> None:
     """Failures are told, and what was measured by then."""
     suites.write(
         tmp_path,

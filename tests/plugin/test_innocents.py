@@ -179,7 +179,7 @@ SUITE = {
         def test_attribute_names_made_on_the_way():
             for _ in range(20):
                 getattr(object, f"missing_{next(numbers)}", None)
-            last[0] = [number for number in range(10)]  # makes it a suspect
+            last[0] = [number for number in range(10)]  # makes it a candidate
 
         slow = {}
 

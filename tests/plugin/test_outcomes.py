@@ -333,7 +333,7 @@ def test_patched_tests_are_measured(result: Result) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_does_not_confirm(tmp_path: Path) -> None:
-    """A child that comes back to pytest neither repeats suspects nor prints a summary."""
+    """A child that comes back to pytest neither repeats candidates nor prints a summary."""
     suites.write(
         tmp_path,
         {

@@ -1,4 +1,4 @@
-"""Known causes of the user's own: read before the tests, used where suspects are explained."""
+"""Known causes of the user's own: read before the tests, used where candidates are explained."""
 
 from __future__ import annotations
 

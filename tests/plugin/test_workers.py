@@ -126,7 +126,7 @@ def test_a_test_that_ends_the_process_leaves_a_readable_journal(tmp_path: Path, 
     assert begun.nodeid == "test_a.py::test_b"
 
 
-def test_the_suspects_are_shared_by_as_many_processes(tmp_path: Path) -> None:
+def test_the_candidates_are_shared_by_as_many_processes(tmp_path: Path) -> None:
     """Each is repeated by one of them, once; nothing is left of what they agreed on."""
     leaks = """
         class Thing{}:
@@ -186,7 +186,7 @@ def test_each_confirming_process_goes_by_a_workers_name(
 
 
 @pytest.mark.parametrize("words", [(), XDIST], ids=["one", "workers"])
-def test_a_suspect_that_kills_the_confirming_process_is_not_judged(
+def test_a_candidate_that_kills_the_confirming_process_is_not_judged(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     """The next confirming process goes on with the others."""
@@ -241,7 +241,7 @@ def test_a_suspect_that_kills_the_confirming_process_is_not_judged(
 
 
 @pytest.mark.parametrize("words", [(), XDIST], ids=["one", "workers"])
-def test_a_confirming_process_that_dies_between_suspects_is_replaced(
+def test_a_confirming_process_that_dies_between_candidates_is_replaced(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     """What that process had taken is not lost with it."""

@@ -63,7 +63,7 @@ def test_a_run_that_does_not_measure_loads_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("depth", ["sweep", "default"])
 def test_a_run_that_measures_loads_nothing_heavy(tmp_path: Path, depth: str) -> None:
-    """Tables, pages, stacks and graphs are for other processes, or for suspects."""
+    """Tables, pages, stacks and graphs are for other processes, or for candidates."""
     (tmp_path / "test_a.py").write_text("KEPT = []\ndef test_a(): KEPT.append([])\n")
     words = ["-q", "-p", "leakcheck", "--leakcheck", f"--leakcheck-depth={depth}", "test_a.py"]
     if depth == "default":

@@ -11,7 +11,7 @@ from pytest_leakcheck.model.results import TestVerdict, VerdictName
 from pytest_leakcheck.model.run import Run
 from pytest_leakcheck.model.settings import Thresholds
 from pytest_leakcheck.model.signals import Outcome
-from pytest_leakcheck.screen.fixtures import FixtureSuspect, fixture_suspects
+from pytest_leakcheck.screen.fixtures import FixtureCandidate, fixture_candidates
 from pytest_leakcheck.screen.floor import Floor
 from pytest_leakcheck.screen.nodeids import function_of
 from pytest_leakcheck.screen.telling import telling_files, telling_types
@@ -64,7 +64,7 @@ def settle_groups(run: Run, tests: dict[str, TestVerdict], floor: Floor) -> None
 
 
 def _waits(test: TestVerdict) -> bool:
-    """Whether a suspect has no verdict of repeats yet."""
+    """Whether a candidate has no verdict of repeats yet."""
     return test.basis == "one run" and test.verdict == "unconfirmed"
 
 
@@ -94,15 +94,15 @@ def spare_fixtures(run: Run, tests: dict[str, TestVerdict], limits: Thresholds) 
     """A wider fixture is not accused of what the test that sets it up leaves by itself, nor of what
     a fixture leaves that runs with it and kept more: each repeat of it runs those, too."""
     leaking = {
-        name: suspect
-        for name, suspect in fixture_suspects(run.fixtures.values(), limits).items()
+        name: candidate
+        for name, candidate in fixture_candidates(run.fixtures.values(), limits).items()
         if name in tests and tests[name].verdict == "leak" and tests[name].fingerprints
     }
-    for name, suspect in leaking.items():
+    for name, candidate in leaking.items():
         prints = set(tests[name].fingerprints)
-        kept = _kept_by(suspect)
+        kept = _kept_by(candidate)
         others = [n for n, other in leaking.items() if n != name and _kept_by(other) > kept]
-        for other in (suspect.nodeid, *others):
+        for other in (candidate.nodeid, *others):
             test = tests.get(other)
             if test and test.verdict == "leak" and prints <= set(test.fingerprints):
                 why = f"what grows on its repeats is what {other} leaves"
@@ -110,10 +110,10 @@ def spare_fixtures(run: Run, tests: dict[str, TestVerdict], limits: Thresholds) 
                 break
 
 
-def _kept_by(suspect: FixtureSuspect) -> int:
+def _kept_by(candidate: FixtureCandidate) -> int:
     """Descriptors, threads and children that a fixture kept after its end, by its own account; its
     C heap tells too little, being full of first uses."""
-    balance = suspect.balance
+    balance = candidate.balance
     return (balance.fds or 0) + (balance.threads or 0) + (balance.children or 0)
 
 
@@ -139,7 +139,7 @@ def _by_signature(mine: TestVerdict, witness: TestVerdict) -> TestVerdict:
 
 
 def _doubted(mine: TestVerdict, witness: TestVerdict) -> TestVerdict:
-    """A suspect that grew like a test of another function, which was accused."""
+    """A candidate that grew like a test of another function, which was accused."""
     what = "leaks" if witness.verdict == "leak" else "leaves what a wider fixture holds"
     return msgspec.structs.replace(
         mine,

@@ -1,6 +1,6 @@
-"""Evidence on a suspect that grows: who holds it, where it was allocated, what waits as garbage.
+"""Evidence on a candidate that grows: who holds it, where it was allocated, what waits as garbage.
 
-Loading the explaining room costs 50 ms, in the process that repeats suspects only.
+Loading the explaining room costs 50 ms, in the process that repeats candidates only.
 """
 
 from __future__ import annotations

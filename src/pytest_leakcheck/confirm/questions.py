@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 Write = Callable[[JournalRecord], None]
 
 
-class Candidate(NamedTuple):
+class Target(NamedTuple):
     """What is asked about."""
 
     item: pytest.Item
@@ -88,7 +88,7 @@ class Asker:
 class Ask(Protocol):
     """A question."""
 
-    def __call__(self, asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
+    def __call__(self, asker: Asker, about: Target, evidence: Evidence) -> Evidence:
         """Ask it; the evidence with the answer."""
 
 
@@ -97,7 +97,7 @@ def answered(evidence: Evidence, *questions: Question, **answers: Any) -> Eviden
     return replace(evidence, asked=evidence.asked.union(questions), **answers)
 
 
-def repeats(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
+def repeats(asker: Asker, about: Target, evidence: Evidence) -> Evidence:
     """Measured repeats, until that is no more the next question. Meanwhile they lie in the buffer,
     the first of them behind the warm-ups: as objects, those of one repeat would be there when the
     next one begins."""
@@ -127,7 +127,7 @@ def repeats(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
     return found
 
 
-def holders(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
+def holders(asker: Asker, about: Target, evidence: Evidence) -> Evidence:
     """Who holds what one repeat leaves and the next one does not replace. Asked before there are
     all repeats, it is asked again after them: what the last few repeats left may be dropped yet."""
     held = asker.inspector.holders(about.item, about.nextitem, asker.runs.take_ids())
@@ -138,7 +138,7 @@ def holders(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
     return found if again else answered(found, "holders")
 
 
-def soak(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
+def soak(asker: Asker, about: Target, evidence: Evidence) -> Evidence:
     """Windows of many repeats, until that is no more the next question."""
     settings, buffer = asker.settings, asker.buffer
     buffer.rewind()
@@ -157,14 +157,14 @@ def soak(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
     return found
 
 
-def containers(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
+def containers(asker: Asker, about: Target, evidence: Evidence) -> Evidence:
     """Which containers grow by values that the collector does not track."""
     between = container_repeats(state_of(evidence, asker.settings))
     found = asker.inspector.containers(about.item, about.nextitem, between)
     return answered(evidence, "containers", containers=tuple(found))
 
 
-def release(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
+def release(asker: Asker, about: Target, evidence: Evidence) -> Evidence:
     """Windows in which every fixture but the session's ends after each repeat: does it still
     grow?"""
     item, state = about.item, state_of(evidence, asker.settings)
@@ -187,7 +187,7 @@ def release(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
     return answered(evidence, "release", release=windows)
 
 
-def trace(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
+def trace(asker: Asker, about: Target, evidence: Evidence) -> Evidence:
     """Repeats under tracemalloc, less what the blank test leaves too."""
     settings = asker.settings
     quick = is_quick(evidence.steady, settings)
@@ -212,7 +212,7 @@ def trace(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
     return answered(evidence, "trace", traces=tuple(traced))
 
 
-def watch(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
+def watch(asker: Asker, about: Target, evidence: Evidence) -> Evidence:
     """Who opened what stays open, and which compiled code made what nobody is seen to hold."""
     state = state_of(evidence, asker.settings)
     opened = any(name in RESOURCES for name in state.grows)
@@ -232,7 +232,7 @@ def watch(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
     return answered(evidence, "watch", opened=tuple(seen.causes) if nobody else ())
 
 
-def native(asker: Asker, about: Candidate, evidence: Evidence) -> Evidence:
+def native(asker: Asker, about: Target, evidence: Evidence) -> Evidence:
     """Repeats under memray; the capture is read later, elsewhere."""
     asker.inspector.native(about.item, about.name, about.nextitem)
     return answered(evidence, "native")
@@ -272,7 +272,7 @@ class Elsewhere:
         self._asker = asker
         self.findings = findings
 
-    def spare(self, about: Candidate, evidence: Evidence) -> Evidence:
+    def spare(self, about: Target, evidence: Evidence) -> Evidence:
         """The evidence after holders or containers were asked, with what is known elsewhere."""
         self.findings.refresh()
         causes = evidence.causes
@@ -307,7 +307,7 @@ class Elsewhere:
             evidence = answered(evidence, "trace", "watch", "native")
         return evidence
 
-    def _opens_like(self, about: Candidate, likeness: Likeness) -> str:
+    def _opens_like(self, about: Target, likeness: Likeness) -> str:
         """A test of any function that opens all that stays open where a repeat of this one does."""
         others = self.findings.tests_like(likeness)
         left = self._asker.inspector.opened_by(about.item, about.nextitem) if others else []
@@ -327,7 +327,7 @@ class Elsewhere:
             return None
         return Likeness(function_of(name), amounts, frozenset(evidence.steady[-1].types))
 
-    def tell(self, about: Candidate, evidence: Evidence) -> None:
+    def tell(self, about: Target, evidence: Evidence) -> None:
         """Tell those who come after what was found."""
         verdict = judge(evidence, self._asker.settings).verdict
         policy = self._asker.settings.policy
@@ -368,7 +368,7 @@ def usual_amount(steady: Sequence[RepeatRecord], name: str) -> int | None:
     return usual if amounts.count(usual) >= len(amounts) - 1 else None
 
 
-def write_answers(asker: Asker, about: Candidate, evidence: Evidence) -> None:
+def write_answers(asker: Asker, about: Target, evidence: Evidence) -> None:
     """The causes, with where they were allocated, and that all has been asked."""
     own = own_causes(evidence.causes, asker.settings.policy, evidence.soaked)
     sites = sites_of(evidence)

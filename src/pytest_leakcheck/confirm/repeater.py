@@ -1,7 +1,7 @@
 """Run one item again, whole protocol, k times, and record what each run leaves.
 
-Used by the confirming process for suspects, and in the suite's own process for a test that is over
-its ``limit_growth``.
+Used by the confirming process for candidates, and in the suite's own process for a test that is
+over its ``limit_growth``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pytest_leakcheck.confirm.probes import Inspector
 from pytest_leakcheck.confirm.questions import (
     QUESTIONS,
     Asker,
-    Candidate,
     Elsewhere,
+    Target,
     answered,
     write_answers,
 )
@@ -151,7 +151,7 @@ class Repeater:
             inspect: ask who holds what it leaves, and where that was made; else growth alone is
                 looked at.
         """
-        about = Candidate(item, name, item.session if wide else None)
+        about = Target(item, name, item.session if wide else None)
         self._runs.begin()
         outcome = self._warm_up(about)
         if outcome != "passed":
@@ -169,7 +169,7 @@ class Repeater:
         self._elsewhere.tell(about, evidence)
         return evidence
 
-    def _ask_on(self, about: Candidate, evidence: Evidence) -> Evidence:
+    def _ask_on(self, about: Target, evidence: Evidence) -> Evidence:
         """One loop: which question is next, ask it, add the answer."""
         while (question := next_question(evidence, self._settings)) is not None:
             before = evidence
@@ -181,14 +181,14 @@ class Repeater:
                 evidence = self._elsewhere.spare(about, evidence)
         return evidence
 
-    def _look_at_garbage(self, about: Candidate, steady: Sequence[RepeatRecord]) -> None:
+    def _look_at_garbage(self, about: Target, steady: Sequence[RepeatRecord]) -> None:
         """Name the cycles that wait for the collector, where no kin has told."""
         kin = garbage_kin(about.name, median_late(steady))
         if kin not in self._garbage_seen:
             self._garbage_seen.add(kin)
             self._inspector.look_at_garbage(about.item, about.name, about.nextitem)
 
-    def _warm_up(self, about: Candidate) -> Outcome:
+    def _warm_up(self, about: Target) -> Outcome:
         """The repeats before the steady ones; nothing of them is alive when those begin."""
         outcome: Outcome = "passed"
         self._buffer.rewind()

@@ -1,6 +1,6 @@
 """Confirmation, seen from the parent: plan, start, watch, restart.
 
-Suspects are repeated by a pytest of their own (:mod:`pytest_leakcheck.confirm.worker`), so that
+Candidates are repeated by a pytest of their own (:mod:`pytest_leakcheck.confirm.worker`), so that
 the suite's memory is not multiplied and heavy probes disturb nobody. When that process dies, hangs
 or has grown too large, another one goes on with what is left.
 """
@@ -36,10 +36,14 @@ from pytest_leakcheck.model.journal_lines import AssignRecord, EventRecord, Skip
 from pytest_leakcheck.model.results import TestVerdict
 from pytest_leakcheck.model.settings import Settings
 from pytest_leakcheck.model.words import plural
-from pytest_leakcheck.screen.candidate import Suspect
-from pytest_leakcheck.screen.candidates import find_suspects
-from pytest_leakcheck.screen.fixtures import fixture_suspects
-from pytest_leakcheck.screen.grouping import choose_witnesses, quickest_of_each, split_by_function
+from pytest_leakcheck.screen.candidate import Candidate
+from pytest_leakcheck.screen.candidates import find_candidates
+from pytest_leakcheck.screen.fixtures import fixture_candidates
+from pytest_leakcheck.screen.grouping import (
+    choose_representatives,
+    quickest_of_each,
+    split_by_function,
+)
 from pytest_leakcheck.screen.nodeids import file_of, function_of
 from pytest_leakcheck.screen.order import choose_screened, screening_time
 from pytest_leakcheck.store.journal import Journal
@@ -53,12 +57,12 @@ _IN_ORDER = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 #: So long after a process was interrupted this one knows whether it was, too.
 _HEARING_S = 0.3
 
-#: Another process starts for so many suspects: to start and collect one takes seconds.
+#: Another process starts for so many candidates: to start and collect one takes seconds.
 _LEAST_SHARE = 3
 
 
 class Confirmation:
-    """Confirms the suspects of a run folder."""
+    """Confirms the candidates of a run folder."""
 
     def __init__(
         self,
@@ -88,18 +92,18 @@ class Confirmation:
         run = load_run(self._folder)
         self._order = run.order
         limits = self._settings.thresholds
-        suspects = find_suspects(run.tests, limits, run.spans)
-        witnesses = self._witnesses(suspects)
+        candidates = find_candidates(run.tests, limits, run.spans)
+        witnesses = self._witnesses(candidates)
         fixtures = [
             Task(name=name, nodeid=s.nodeid, file=file_of(s.nodeid), wide=True)
-            for name, s in fixture_suspects(run.fixtures.values(), limits).items()
+            for name, s in fixture_candidates(run.fixtures.values(), limits).items()
         ]
-        if not (witnesses or fixtures or choose_screened(run.tests, suspects, self._settings)):
+        if not (witnesses or fixtures or choose_screened(run.tests, candidates, self._settings)):
             return
         self._journal = Journal(self._folder, "confirm")
         try:
-            verdicts = self._repeat_suspects(suspects, witnesses, fixtures)
-            self._screen(run.tests, suspects, verdicts)
+            verdicts = self._repeat_candidates(candidates, witnesses, fixtures)
+            self._screen(run.tests, candidates, verdicts)
             self._tell_late()
         finally:
             self._looked_into.unlink(missing_ok=True)
@@ -107,20 +111,20 @@ class Confirmation:
             self._journal.close()
         self._read_captures()
 
-    def _repeat_suspects(
+    def _repeat_candidates(
         self,
-        suspects: Sequence[Suspect],
-        witnesses: Sequence[Suspect],
+        candidates: Sequence[Candidate],
+        witnesses: Sequence[Candidate],
         fixtures: Sequence[Task],
     ) -> dict[str, TestVerdict]:
         """Hear the witnesses, then more of them where those disagree or accuse other functions,
         then each who is left."""
         chosen = {s.nodeid for s in witnesses}
-        self._assign(suspects, chosen)
+        self._assign(candidates, chosen)
         verdicts = self._hear(witnesses, fixtures)
-        unheard = _unheard(suspects, chosen, verdicts)
+        unheard = _unheard(candidates, chosen, verdicts)
         waiting = {s.nodeid for s in unheard}
-        if finer := split_by_function(suspects, waiting):
+        if finer := split_by_function(candidates, waiting):
             undecided = {
                 s.signature
                 for s in finer
@@ -133,39 +137,41 @@ class Confirmation:
             chosen |= {s.nodeid for s in more}
             self._assign(finer, chosen)
             verdicts = self._hear(more)
-            unheard = _unheard(suspects, chosen, verdicts)
+            unheard = _unheard(candidates, chosen, verdicts)
         if unheard:
             # Each has to speak for itself.
             verdicts = self._hear(unheard)
         return verdicts
 
-    def _assign(self, suspects: Iterable[Suspect], witnesses: Container[str]) -> None:
+    def _assign(self, candidates: Iterable[Candidate], witnesses: Container[str]) -> None:
         assert self._journal is not None
-        for suspect in suspects:
+        for candidate in candidates:
             self._journal.append(
                 AssignRecord(
-                    nodeid=suspect.nodeid,
-                    signature=suspect.signature,
-                    witness=suspect.nodeid in witnesses,
+                    nodeid=candidate.nodeid,
+                    signature=candidate.signature,
+                    witness=candidate.nodeid in witnesses,
                 )
             )
 
-    def _witnesses(self, suspects: Iterable[Suspect], heard: Container[str] = ()) -> list[Suspect]:
-        chosen = choose_witnesses(suspects, self._settings.witnesses, heard)
-        return [suspect for group in chosen.values() for suspect in group]
+    def _witnesses(
+        self, candidates: Iterable[Candidate], heard: Container[str] = ()
+    ) -> list[Candidate]:
+        chosen = choose_representatives(candidates, self._settings.witnesses, heard)
+        return [candidate for group in chosen.values() for candidate in group]
 
     def _hear(
-        self, suspects: Iterable[Suspect], fixtures: Iterable[Task] = ()
+        self, candidates: Iterable[Candidate], fixtures: Iterable[Task] = ()
     ) -> dict[str, TestVerdict]:
         """Repeat them; returns what is known then."""
-        tasks = [self._task(s.nodeid, patient=s.patient) for s in suspects]
+        tasks = [self._task(s.nodeid, patient=s.patient) for s in candidates]
         self._carry_out([*tasks, *fixtures])
         return self._verdicts()
 
     def _screen(
         self,
         tests: Sequence[TestRecord],
-        suspects: Sequence[Suspect],
+        candidates: Sequence[Candidate],
         verdicts: Mapping[str, TestVerdict],
     ) -> None:
         """Repeat tests that showed nothing, or were cleared by what others showed; of a function
@@ -176,8 +182,8 @@ class Confirmation:
             if test.basis == "by signature" and test.verdict not in ("leak", "held")
         }
         near = {file_of(nodeid) for nodeid, test in verdicts.items() if test.verdict == "leak"}
-        screened = choose_screened(tests, suspects, self._settings, cleared, near)
-        patient = {suspect.nodeid: suspect.patient for suspect in suspects}
+        screened = choose_screened(tests, candidates, self._settings, cleared, near)
+        patient = {candidate.nodeid: candidate.patient for candidate in candidates}
         self._carry_out(
             [self._task(test.nodeid, patient=patient.get(test.nodeid, False)) for test in screened],
             begin_s=screening_time(tests, self._settings),
@@ -336,7 +342,7 @@ class Confirmation:
                 "confirm-failed",
                 f"The confirming pytest ended with status {status} before it repeated "
                 f"{'the rest' if share.done else 'anything'}: see {log.name} in the run folder; "
-                f"nothing confirms {plural(len(left), 'suspect')}.",
+                f"nothing confirms {plural(len(left), 'candidate')}.",
             )
             return
         # The processes ended by themselves without beginning some of them.
@@ -344,11 +350,11 @@ class Confirmation:
             self._skip(task.name, "it was not collected again when it was to be repeated")
 
     def _tell_late(self) -> None:
-        """Say, once, of how many suspects the budget was too short."""
+        """Say, once, of how many candidates the budget was too short."""
         if self._late:
             self._event(
                 "confirm-budget",
-                f"{plural(len(self._late), 'suspect')} could not be repeated within "
+                f"{plural(len(self._late), 'candidate')} could not be repeated within "
                 f"{self._settings.confirm_budget_s:g} s, and nothing confirms them: raise "
                 "--leakcheck-confirm-budget.",
             )
@@ -474,7 +480,7 @@ class ProgressLine:
         self._lock = threading.Lock()
 
     def expect(self, more: int) -> None:
-        """So many more suspects are to be repeated."""
+        """So many more candidates are to be repeated."""
         if not more or self._reporter is None:
             return
         self._total += more
@@ -526,11 +532,11 @@ class ProgressLine:
 
 
 def _unheard(
-    suspects: Iterable[Suspect], chosen: Container[str], verdicts: Mapping[str, TestVerdict]
-) -> list[Suspect]:
+    candidates: Iterable[Candidate], chosen: Container[str], verdicts: Mapping[str, TestVerdict]
+) -> list[Candidate]:
     """Those who were not repeated and for whom no witness can speak."""
     return [
-        suspect
-        for suspect in suspects
-        if suspect.nodeid not in chosen and verdicts[suspect.nodeid].basis == "one run"
+        candidate
+        for candidate in candidates
+        if candidate.nodeid not in chosen and verdicts[candidate.nodeid].basis == "one run"
     ]

@@ -26,7 +26,7 @@ NOT_COLLECTED, EARLIER_ENDED = "earlier-not-collected", "earlier-ended"
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """One suspect to repeat."""
+    """One candidate to repeat."""
 
     name: str
     """Under which it is recorded: a node id, or a wider fixture's name."""

@@ -1,6 +1,6 @@
-"""The confirming process: a pytest that runs nothing but the suspects of a plan, repeatedly.
+"""The confirming process: a pytest that runs nothing but the candidates of a plan, repeatedly.
 
-A plan may name tests that are to run once before a suspect (``leakcheck bisect``).
+A plan may name tests that are to run once before a candidate (``leakcheck bisect``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pytest_leakcheck.confirm.tasks import (
     claim,
     worker_input,
 )
-from pytest_leakcheck.model.journal_lines import EventRecord, SkipRecord, SuspectRecord
+from pytest_leakcheck.model.journal_lines import CandidateRecord, EventRecord, SkipRecord
 from pytest_leakcheck.store.journal import Journal
 from pytest_leakcheck.sweep.boundary import Boundary
 from pytest_leakcheck.sweep.forks import watch_forks
@@ -41,7 +41,7 @@ _threads = threading.enumerate
 
 
 class Confirming:
-    """Repeats the suspects of a plan in this process."""
+    """Repeats the candidates of a plan in this process."""
 
     def __init__(self, plan: Plan, root: str) -> None:
         self._plan = plan
@@ -89,7 +89,7 @@ class Confirming:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the suspects, and before them the tests that are to run earlier."""
+        """Keep the candidates, and before them the tests that are to run earlier."""
         found = {item.nodeid: item for item in items}
         for nodeid in self._earlier:
             if nodeid not in found:
@@ -137,7 +137,7 @@ class Confirming:
 
     def _repeat(self, item: pytest.Item, task: Task) -> None:
         self._say(Progress(begin=task.name))
-        self._journal.append(SuspectRecord(nodeid=task.name, at="begin"))
+        self._journal.append(CandidateRecord(nodeid=task.name, at="begin"))
         try:
             self._repeater.confirm(
                 item,
@@ -146,10 +146,10 @@ class Confirming:
                 patient=task.patient,
                 inspect=not task.uninspected,
             )
-        except Exception as error:  # noqa: BLE001 - the next suspect may fare better
+        except Exception as error:  # noqa: BLE001 - the next candidate may fare better
             told = f"the harness failed while repeating it: {type(error).__name__}: {error}"
             self._journal.append(SkipRecord(nodeid=task.name, reason=told))
-        self._journal.append(SuspectRecord(nodeid=task.name, at="end"))
+        self._journal.append(CandidateRecord(nodeid=task.name, at="end"))
         self._say(Progress(end=task.name))
 
     @pytest.hookimpl(trylast=True)
@@ -195,7 +195,7 @@ class Confirming:
             self._reporter.stats.clear()
 
     def _end_fixtures(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
-        """End the wider fixtures that the next suspect does not need."""
+        """End the wider fixtures that the next candidate does not need."""
         try:
             item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001
         except Exception as error:  # noqa: BLE001 - a user's fixture; its repeats are recorded

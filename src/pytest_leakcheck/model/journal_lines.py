@@ -110,7 +110,7 @@ class FixtureRecord(Record, frozen=True, tag="fixture"):
 
 
 class RepeatRecord(Record, frozen=True, tag="repeat"):
-    """One repeat of a suspect in the confirming process."""
+    """One repeat of a candidate in the confirming process."""
 
     nodeid: str
     phase: Phase
@@ -153,7 +153,7 @@ class CaptureRecord(Record, frozen=True, tag="capture"):
 
     nodeid: str
     capture: str
-    """memray's file, relative to the run folder; kept for suspects only."""
+    """memray's file, relative to the run folder; kept for candidates only."""
     flamegraph: str | None = None
     """Offline HTML page, relative to the run folder."""
     sites: list[Site] = []
@@ -201,8 +201,8 @@ class WatchRecord(Record, frozen=True, tag="watch"):
 
 
 class AlikeRecord(Record, frozen=True, tag="alike"):
-    """Where a suspect opened what stays was not looked for again: another instance of the same test
-    function, which leaves as many descriptors, threads and children, was looked into."""
+    """Where a candidate opened what stays was not looked for again: another instance of the same
+    test function, which leaves as many descriptors, threads and children, was looked into."""
 
     nodeid: str
     of: str
@@ -218,15 +218,15 @@ class AskedRecord(Record, frozen=True, tag="asked"):
     """The test whose evidence answered what was not asked of this one."""
 
 
-class SuspectRecord(Record, frozen=True, tag="suspect"):
-    """The confirming process begins with a suspect, or has written all that it has to say of it."""
+class CandidateRecord(Record, frozen=True, tag="suspect"):
+    """The confirming process begins with a candidate, or has written all it has to say of it."""
 
     nodeid: str
     at: Literal["begin", "end"]
 
 
 class SkipRecord(Record, frozen=True, tag="skip"):
-    """A suspect that the confirming process could not judge."""
+    """A candidate that the confirming process could not judge."""
 
     nodeid: str
     reason: str
@@ -250,7 +250,7 @@ class CalibrationRecord(Record, frozen=True, tag="calibration"):
 
 
 class AssignRecord(Record, frozen=True, tag="assign"):
-    """How suspects were grouped: this test's witness was repeated in its place."""
+    """How candidates were grouped: this test's witness was repeated in its place."""
 
     nodeid: str
     signature: str
@@ -301,7 +301,7 @@ JournalRecord: TypeAlias = (
     | WatchRecord
     | AlikeRecord
     | AskedRecord
-    | SuspectRecord
+    | CandidateRecord
     | SkipRecord
     | AssignRecord
     | CalibrationRecord

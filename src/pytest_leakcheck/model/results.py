@@ -42,7 +42,7 @@ class TestVerdict(msgspec.Struct, frozen=True, kw_only=True):
     resembles: str = ""
     """With ``one run``: a leaking test of another function that grew like it."""
     hidden: bool = False
-    """Repeats alone told: at first sight it was no suspect."""
+    """Repeats alone told: at first sight it was no candidate."""
     fingerprints: list[str] = []
     """Causes of this test, the one that carries its native growth first."""
     late: Late = Late()

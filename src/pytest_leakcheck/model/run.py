@@ -58,12 +58,12 @@ class Run:
     resources: dict[str, list[ResourceRecord]] = field(default_factory=dict)
     watched: dict[str, WatchRecord] = field(default_factory=dict)
     alike: dict[str, str] = field(default_factory=dict)
-    """Suspect → the one whose evidence stands for both."""
+    """Candidate → the one whose evidence stands for both."""
     asked: dict[str, AskedRecord] = field(default_factory=dict)
     """Candidate → which questions have been answered; none in journals of older versions."""
     skips: dict[str, SkipRecord] = field(default_factory=dict)
     unfinished: set[str] = field(default_factory=set)
-    """Suspects whose repeats were cut off: the budget ended, or the process died."""
+    """Candidates whose repeats were cut off: the budget ended, or the process died."""
     assigned: dict[str, AssignRecord] = field(default_factory=dict)
     calibrations: list[CalibrationRecord] = field(default_factory=list)
     """Of each confirming process."""

@@ -13,11 +13,11 @@ DEPTHS: tuple[str, ...] = get_args(Depth)
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """The sweep: what makes a test a candidate."""
 
-    suspect_heap_bytes: int = 1024
+    candidate_heap_bytes: int = 1024
     """C heap beyond the floor …"""
-    suspect_blocks: int = 1
+    candidate_blocks: int = 1
     """… or Python blocks beyond it …"""
-    suspect_spread: float = 3.0
+    candidate_spread: float = 3.0
     """… and beyond so many median absolute deviations."""
 
 
@@ -94,7 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How one run is measured. Stored in ``run.json``."""
 
     depth: Depth = "default"
-    """``sweep``: signals only, no confirmation. ``default``: suspects are repeated and explained.
+    """``sweep``: signals only, no confirmation. ``default``: candidates are repeated and explained.
     ``full``: memray and tracemalloc around every test as well."""
     warmups: int = 2
     repeats: int = 6
@@ -107,13 +107,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     quick_s: float = 0.1
     """A test is quick when one run takes less."""
     calm_repeats: int = 3
-    """A suspect that does not grow at all in so many repeats is let go early."""
+    """A candidate that does not grow at all in so many repeats is let go early."""
     most_kin: int = 12
     """Of a function whose screened test leaks, so many further instances are repeated."""
     screen_cost_s: float = 0.008
     """What the measuring of one screened test costs beside its own repeats, about."""
     witnesses: int = 3
-    """Suspects of one signature that are repeated."""
+    """Candidates of one signature that are repeated."""
     screen_share: float = 0.25
     """Tests that show nothing at first sight are repeated too, quick ones first, for this share of
     the time that the tests took …"""
@@ -124,9 +124,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     confirm_budget_s: float = 600.0
     """Confirmation stops after so long; what is left stays unconfirmed."""
     confirm_workers: int | None = None
-    """Processes that repeat suspects; where not asked for, as many as the suite had workers."""
+    """Processes that repeat candidates; where not asked for, as many as the suite had workers."""
     test_timeout_s: float = 120.0
-    """One suspect's confirmation is given up after so long."""
+    """One candidate's confirmation is given up after so long."""
     blank_windows: int = 3
     """Soak windows of the blank test, of as many repeats as a candidate's first one."""
     first_window_repeats: int = 60
@@ -157,7 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     most_release_repeats: int = 60
     """… up to so many."""
     traced_repeats: int = 2
-    """Traces by tracemalloc of a suspect that grows; one, where it is known who holds what does …
+    """Traces by tracemalloc of a candidate that grows; one, where it is known who holds what does …
     """
     traced_quick_runs: int = 6
     """… each of so many runs where it is quick, of one where it is not …"""
@@ -166,7 +166,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     traced_held_s: float = 0.6
     """… or into so many, where it is known who holds what stays: a trace decides nothing then."""
     native_repeats: int = 2
-    """Repeats under memray of a suspect whose C heap grows."""
+    """Repeats under memray of a candidate whose C heap grows."""
     traceback_frames: int = 6
     catalogue: list[str] = []
     """Files with known causes of the user's own; relative to the root folder if they lie in it."""

@@ -1,7 +1,7 @@
 """Read memray's captures after a run, in a process of its own: ``python -m …captures RUN ROOT``.
 
 For each capture: where the memory that stayed was allocated, with native frames. Captures of tests
-that are no suspects are deleted; the worst suspects' get an offline flame graph.
+that are no candidates are deleted; the worst candidates' get an offline flame graph.
 """
 
 from __future__ import annotations

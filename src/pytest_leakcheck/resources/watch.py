@@ -2,7 +2,7 @@
 
 ``sys.setprofile`` tells of each call and return, of Python functions and of compiled ones. Between
 two of these events one piece of code ran; when a count has changed in between, that code did it.
-This needs no help from the libraries, and costs 10 µs per event: for single runs of suspects only.
+This needs no help from the libraries, and costs 10 µs per event: for single repeats only.
 
 Calls of classes and of some extensions' functions raise no event: they are told by the line of
 Python that made them, which ``sys.settrace`` keeps exact where nobody else has it.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class Candidate:
     """A test whose growth asks for repeats."""
 
     nodeid: str

@@ -11,7 +11,7 @@ from pytest_leakcheck.model.signals import Growth
 
 if TYPE_CHECKING:
     from pytest_leakcheck.model.run import Span
-from pytest_leakcheck.screen.candidate import Suspect
+from pytest_leakcheck.screen.candidate import Candidate
 from pytest_leakcheck.screen.floor import Floor, sweep_floor
 from pytest_leakcheck.screen.reasons import reasons, span_reasons
 from pytest_leakcheck.screen.signature import digest, signature
@@ -26,13 +26,13 @@ DISTURBED = {
 }
 
 
-def find_suspects(
+def find_candidates(
     tests: Sequence[TestRecord], limits: Thresholds, spans: Sequence[Span] = ()
-) -> list[Suspect]:
+) -> list[Candidate]:
     """The passed, undisturbed tests that grew beyond the suite's floor. In order of the run."""
     floor = sweep_floor(tests, limits, spans)
     together = span_reasons(spans, floor)
-    found: list[Suspect] = []
+    found: list[Candidate] = []
     for test in tests:
         if test.outcome != "passed" or any(note in DISTURBED for note in test.notes):
             continue
@@ -48,7 +48,7 @@ def find_suspects(
             else:
                 mark = signature(test, floor)
             found.append(
-                Suspect(
+                Candidate(
                     nodeid=test.nodeid,
                     signature=mark,
                     weight=weight(test.growth),
@@ -64,4 +64,4 @@ def _is_plain(growth: Growth, floor: Floor, limits: Thresholds) -> bool:
     """Whether more than a first use of the interpreter's caches has to explain the growth."""
     counted = (growth.fds, growth.threads, growth.children)
     heap = (growth.heap_bytes or 0) - floor.heap_bytes
-    return any((count or 0) > 0 for count in counted) or heap > 16 * limits.suspect_heap_bytes
+    return any((count or 0) > 0 for count in counted) or heap > 16 * limits.candidate_heap_bytes

@@ -11,7 +11,7 @@ from pytest_leakcheck.model.signals import Growth, add_growth
 
 
 @dataclass(frozen=True, slots=True)
-class FixtureSuspect:
+class FixtureCandidate:
     """A wider fixture that did not give back what its set-up took."""
 
     fixture: str
@@ -27,15 +27,15 @@ class FixtureSuspect:
         return f"{self.where}::{self.fixture} [{self.scope} fixture]"
 
 
-def find_fixture_suspects(
+def find_fixture_candidates(
     fixtures: Iterable[FixtureRecord], limits: Thresholds
-) -> list[FixtureSuspect]:
+) -> list[FixtureCandidate]:
     """Wider fixtures that were finalised and kept a part of what their set-up took.
 
     Session fixtures live as long as the run and are left out.
     """
     setups: dict[int, FixtureRecord] = {}
-    found: dict[tuple[str, str], FixtureSuspect] = {}
+    found: dict[tuple[str, str], FixtureCandidate] = {}
     for record in fixtures:
         if record.scope == "session":
             continue
@@ -48,7 +48,7 @@ def find_fixture_suspects(
         balance = add_growth(begun.growth, record.growth)
         key = (record.where, record.fixture)
         if key not in found and _kept(balance, limits):
-            found[key] = FixtureSuspect(
+            found[key] = FixtureCandidate(
                 fixture=record.fixture,
                 scope=record.scope,
                 where=record.where,
@@ -58,14 +58,14 @@ def find_fixture_suspects(
     return list(found.values())
 
 
-def fixture_suspects(
+def fixture_candidates(
     workers: Iterable[Iterable[FixtureRecord]], limits: Thresholds
-) -> dict[str, FixtureSuspect]:
+) -> dict[str, FixtureCandidate]:
     """Those of all workers, by the name of the fixture."""
-    return {s.name: s for records in workers for s in find_fixture_suspects(records, limits)}
+    return {s.name: s for records in workers for s in find_fixture_candidates(records, limits)}
 
 
 def _kept(balance: Growth, limits: Thresholds) -> bool:
     if any((count or 0) > 0 for count in (balance.fds, balance.threads, balance.children)):
         return True
-    return (balance.heap_bytes or 0) > 16 * limits.suspect_heap_bytes
+    return (balance.heap_bytes or 0) > 16 * limits.candidate_heap_bytes

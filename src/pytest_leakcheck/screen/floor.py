@@ -97,11 +97,13 @@ def sweep_floor(
     return Floor(
         heap_bytes=min(max(heap, 0.0), most_heap),
         heap_limit=max(
-            limits.suspect_heap_bytes, min(limits.suspect_spread * heap_mad, _SPREAD * most_heap)
+            limits.candidate_heap_bytes,
+            min(limits.candidate_spread * heap_mad, _SPREAD * most_heap),
         ),
         blocks=min(max(blocks, 0.0), most_blocks),
         blocks_limit=max(
-            limits.suspect_blocks, min(limits.suspect_spread * blocks_mad, _SPREAD * most_blocks)
+            limits.candidate_blocks,
+            min(limits.candidate_spread * blocks_mad, _SPREAD * most_blocks),
         ),
         types=_common_types(passed),
         pytest_survivors=usual,

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Sequence
 
 from pytest_leakcheck.model.journal_lines import TestRecord
 from pytest_leakcheck.model.settings import Settings
-from pytest_leakcheck.screen.candidate import Suspect
+from pytest_leakcheck.screen.candidate import Candidate
 from pytest_leakcheck.screen.candidates import DISTURBED
 from pytest_leakcheck.screen.floor import Floor, sweep_floor
 from pytest_leakcheck.screen.nodeids import file_of, function_of
@@ -23,7 +23,7 @@ def screening_time(tests: Iterable[TestRecord], settings: Settings) -> float:
 
 def choose_screened(
     tests: Sequence[TestRecord],
-    suspects: Iterable[Suspect],
+    candidates: Iterable[Candidate],
     settings: Settings,
     cleared: Container[str] = (),
     near: Container[str] = (),
@@ -32,7 +32,7 @@ def choose_screened(
 
     One run is full of first uses, behind which a small leak hides; a few repeats see it. One test
     of each function comes before the other instances, those that left most come first. Before all
-    of them come the ``cleared``: suspects whom others, which grew alike, have spoken free.
+    of them come the ``cleared``: candidates whom others, which grew alike, have spoken free.
 
     Args:
         near: files in which tests leak: others there are likely to do so, and come first.
@@ -42,7 +42,7 @@ def choose_screened(
     """
     limits = settings.thresholds
     floor = sweep_floor(tests, limits)
-    known = {s.nodeid for s in suspects if s.nodeid not in cleared}
+    known = {s.nodeid for s in candidates if s.nodeid not in cleared}
     fit = [
         test
         for test in tests

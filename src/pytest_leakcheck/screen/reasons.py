@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def reasons(test: TestRecord, floor: Floor) -> list[str]:
-    """Why a test of the sweep is a suspect, in words; empty when it is not."""
+    """Why a test of the sweep is a candidate, in words; empty when it is not."""
     growth = test.growth
     found: list[str] = []
     if growth.survivors:
@@ -36,7 +36,7 @@ def reasons(test: TestRecord, floor: Floor) -> list[str]:
 
 
 def span_reasons(spans: Iterable[Span], floor: Floor) -> dict[str, list[str]]:
-    """Node id → why a test is a suspect whose signals were not read after itself: together with
+    """Node id → why a test is a candidate whose signals were not read after itself: together with
     its neighbours it grew beyond the floor."""
     found: dict[str, list[str]] = defaultdict(list)
     for span in spans:

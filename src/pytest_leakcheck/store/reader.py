@@ -13,6 +13,7 @@ from pytest_leakcheck.model.journal_lines import (
     AskedRecord,
     AssignRecord,
     CalibrationRecord,
+    CandidateRecord,
     CaptureRecord,
     CauseRecord,
     CycleRecord,
@@ -26,7 +27,6 @@ from pytest_leakcheck.model.journal_lines import (
     SkipRecord,
     SpanRecord,
     StartRecord,
-    SuspectRecord,
     TestRecord,
     WatchRecord,
 )
@@ -138,12 +138,12 @@ def _sort_in_evidence(run: Run, record: JournalRecord) -> None:
             run.alike[record.nodeid] = record.of
         case AskedRecord():
             run.asked[record.nodeid] = record
-        case SuspectRecord(at="begin"):
+        case CandidateRecord(at="begin"):
             run.unfinished.add(record.nodeid)
             # Begun again where its first process died: what that one saw is a part only.
             for lists in (run.repeats, run.causes, run.resources, run.cycles):
                 lists.pop(record.nodeid, None)
-        case SuspectRecord():
+        case CandidateRecord():
             run.unfinished.discard(record.nodeid)
         case SkipRecord():
             run.skips[record.nodeid] = record

@@ -28,8 +28,8 @@ _open, _file = os.open, open
 _blocks = getattr(sys, "getallocatedblocks", None)
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
-#: A reading that costs less is always taken: over several tests noise adds up, and a suspect costs
-#: a thousand readings.
+#: A reading that costs less is always taken: over several tests noise adds up, and a candidate
+#: costs a thousand readings.
 _CHEAP_S = 0.0001
 #: A second look at the C heap that costs less is, too.
 _CHEAP_EXTRA_S = 0.00001

@@ -85,7 +85,7 @@ def leaking(nodeid: str, survivors: int = 1) -> list[RepeatRecord]:
 
 
 def assigned(*nodeids: str, signature: str = "s", witness: str = "") -> dict[str, AssignRecord]:
-    """Suspects of one signature, of which one is repeated."""
+    """Candidates of one signature, of which one is repeated."""
     return {
         nodeid: AssignRecord(nodeid=nodeid, signature=signature, witness=nodeid == witness)
         for nodeid in nodeids
@@ -133,7 +133,7 @@ def test_a_disturbed_test_is_not_judged(note: str, word: str) -> None:
     assert word in test.reason
 
 
-def test_a_suspect_that_was_not_repeated_stays_unconfirmed() -> None:
+def test_a_candidate_that_was_not_repeated_stays_unconfirmed() -> None:
     """At depth sweep, or when the budget ran out."""
     (test,) = judge_run(a_run(swept("t.py::a", 3))).tests
     assert (test.verdict, test.reason) == (
@@ -171,7 +171,7 @@ def test_repeats_do_not_excuse_a_failure_in_the_sweep() -> None:
     assert test.verdict == "not judged"
 
 
-def test_a_suspect_that_could_not_be_repeated_says_why() -> None:
+def test_a_candidate_that_could_not_be_repeated_says_why() -> None:
     """The confirming process's own sentence is the reason."""
     skip = SkipRecord(nodeid="t.py::a", reason="the process that repeated it was killed by SIGKILL")
     run = a_run(swept("t.py::a", 3), skips={"t.py::a": skip})
@@ -335,9 +335,9 @@ def test_a_witness_whose_wider_fixture_lets_go_is_not_said_to_leak() -> None:
     assert reason.endswith("t.py::holds, which leaves what a wider fixture holds, grew like it")
 
 
-def test_who_is_screened_and_never_grows_is_clean_and_a_suspect_settles() -> None:
+def test_who_is_screened_and_never_grows_is_clean_and_a_candidate_settles() -> None:
     """Of the one something stayed once, of the other nothing ever."""
-    names = ("t.py::screened", "t.py::suspect")
+    names = ("t.py::screened", "t.py::candidate")
     run = a_run(
         swept(names[0]),
         swept(names[1], 3),

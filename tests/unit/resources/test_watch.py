@@ -148,7 +148,7 @@ def test_what_was_open_before_is_not_told(kept: Kept) -> None:
 @linux
 def test_a_thread_and_what_it_opens(kept: Kept) -> None:
     """New threads are watched too. On a busy machine one run may not tell who it was; several do,
-    as those of a suspect."""
+    as those of a candidate."""
     threads: list[threading.Thread] = []
     end = threading.Event()
 

@@ -14,11 +14,15 @@ from pytest_leakcheck.model.journal_lines import FixtureRecord, TestRecord
 from pytest_leakcheck.model.run import Span
 from pytest_leakcheck.model.settings import Settings, Thresholds
 from pytest_leakcheck.model.signals import Growth, Reading
-from pytest_leakcheck.screen.candidate import Suspect
-from pytest_leakcheck.screen.candidates import DISTURBED, find_suspects
-from pytest_leakcheck.screen.fixtures import find_fixture_suspects
+from pytest_leakcheck.screen.candidate import Candidate
+from pytest_leakcheck.screen.candidates import DISTURBED, find_candidates
+from pytest_leakcheck.screen.fixtures import find_fixture_candidates
 from pytest_leakcheck.screen.floor import sweep_floor
-from pytest_leakcheck.screen.grouping import choose_witnesses, quickest_of_each, split_by_function
+from pytest_leakcheck.screen.grouping import (
+    choose_representatives,
+    quickest_of_each,
+    split_by_function,
+)
 from pytest_leakcheck.screen.nodeids import function_of
 from pytest_leakcheck.screen.order import choose_screened
 from pytest_leakcheck.screen.signature import signature
@@ -74,13 +78,13 @@ def test_pytests_share_is_larger_where_it_keeps_more_objects(
     """Two blocks for each beyond the median test's, of sixteen at most."""
     tests = [swept(f"t.py::quiet[{n}]", pytest_survivors=18) for n in range(20)]
     odd = swept("t.py::odd", quiet(blocks=32 + blocks), pytest_survivors=18 + kept)
-    suspects = find_suspects([*tests, odd], LIMITS)
-    assert [suspect.nodeid for suspect in suspects] == ["t.py::odd"] * suspected
+    candidates = find_candidates([*tests, odd], LIMITS)
+    assert [candidate.nodeid for candidate in candidates] == ["t.py::odd"] * suspected
 
 
 def found(*odd: TestRecord) -> list[str]:
-    """Node ids of the suspects of a suite."""
-    return [s.nodeid for s in find_suspects(suite(*odd), LIMITS)]
+    """Node ids of the candidates of a suite."""
+    return [s.nodeid for s in find_candidates(suite(*odd), LIMITS)]
 
 
 def signed(test: TestRecord) -> str:
@@ -88,7 +92,7 @@ def signed(test: TestRecord) -> str:
     return signature(test, sweep_floor(suite(), LIMITS))
 
 
-# --- suspects ------------------------------------------------------------------------------------
+# --- candidates ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -102,24 +106,24 @@ def signed(test: TestRecord) -> str:
         ("children", 1, "1 child processes stay"),
     ],
 )
-def test_each_signal_alone_makes_a_suspect(signal: str, value: int, word: str) -> None:
+def test_each_signal_alone_makes_a_candidate(signal: str, value: int, word: str) -> None:
     """One signal beyond the floor is reason enough for repeats, and is told in words."""
     test = swept("t.py::odd", quiet(**{signal: value}))
-    (suspect,) = find_suspects(suite(test), LIMITS)
-    assert suspect.nodeid == "t.py::odd"
-    assert suspect.why == word
+    (candidate,) = find_candidates(suite(test), LIMITS)
+    assert candidate.nodeid == "t.py::odd"
+    assert candidate.why == word
 
 
 @pytest.mark.parametrize(
     ("signal", "value"),
     [
-        ("heap_bytes", 700 + LIMITS.suspect_heap_bytes),
-        ("blocks", 32 + LIMITS.suspect_blocks),
+        ("heap_bytes", 700 + LIMITS.candidate_heap_bytes),
+        ("blocks", 32 + LIMITS.candidate_blocks),
         ("rss_bytes", 10**9),
         ("fds", -1),
     ],
 )
-def test_what_is_at_the_floor_is_no_suspect(signal: str, value: int) -> None:
+def test_what_is_at_the_floor_is_no_candidate(signal: str, value: int) -> None:
     """At the limit, falling, or seen by RSS alone: not worth a repeat."""
     assert found(swept("t.py::odd", quiet(**{signal: value}))) == []
 
@@ -127,8 +131,8 @@ def test_what_is_at_the_floor_is_no_suspect(signal: str, value: int) -> None:
 def test_a_signal_that_is_not_seen_here_accuses_nobody() -> None:
     """``None`` is not growth, for one test or for all."""
     assert found(swept("t.py::odd", Growth())) == []
-    assert find_suspects([swept(growth=Growth())], LIMITS) == []
-    assert find_suspects([], LIMITS) == []
+    assert find_candidates([swept(growth=Growth())], LIMITS) == []
+    assert find_candidates([], LIMITS) == []
 
 
 @pytest.mark.parametrize("outcome", ["failed", "error", "skipped", "xfailed", "xpassed"])
@@ -152,14 +156,14 @@ def test_a_restless_suite_raises_its_own_limit() -> None:
     """Where ordinary tests differ by kilobytes, a kilobyte is no reason."""
     restless = [swept(f"t.py::a[{n}]", quiet(heap_bytes=n * 1000)) for n in range(20)]
     odd = swept("t.py::odd", quiet(heap_bytes=25_000))
-    assert find_suspects([*restless, odd], LIMITS) == []
+    assert find_candidates([*restless, odd], LIMITS) == []
     assert found(odd) == ["t.py::odd"]
 
 
 def test_most_tests_leaking_does_not_hide_objects() -> None:
     """The floor covers the signals that pytest moves, never survivors."""
     tests = [swept(f"t.py::a[{n}]", quiet(survivors=3)) for n in range(9)]
-    assert len(find_suspects(tests, LIMITS)) == 9
+    assert len(find_candidates(tests, LIMITS)) == 9
 
 
 # --- signatures ----------------------------------------------------------------------------------
@@ -263,13 +267,13 @@ def keeping(
 
 
 def signatures(*tests: TestRecord) -> dict[str, str]:
-    """Of the suspects of a suite in which each test leaves what the fixture keeps."""
+    """Of the candidates of a suite in which each test leaves what the fixture keeps."""
     plain = [keeping(f"t.py::keeps_{n}") for n in range(20)]
-    return {s.nodeid: s.signature for s in find_suspects([*plain, *tests], LIMITS)}
+    return {s.nodeid: s.signature for s in find_candidates([*plain, *tests], LIMITS)}
 
 
 def test_what_most_tests_leave_is_one_signature() -> None:
-    """A few repeats tell of all of them; each is a suspect still."""
+    """A few repeats tell of all of them; each is a candidate still."""
     found = signatures()
     assert len(found) == 20
     assert len(set(found.values())) == 1
@@ -330,7 +334,7 @@ def unread(nodeid: str) -> TestRecord:
     return swept(nodeid, quiet(heap_bytes=None, blocks=None))
 
 
-def test_neighbours_that_grew_together_are_all_suspects() -> None:
+def test_neighbours_that_grew_together_are_all_candidates() -> None:
     """Beyond as many times the median test as there are; each by itself, since any may have."""
     tests = suite(*(unread(f"t.py::u[{n}]") for n in range(6)))
     spans = [
@@ -339,11 +343,11 @@ def test_neighbours_that_grew_together_are_all_suspects() -> None:
         Span(("t.py::u[3]", "t.py::u[4]"), "heap_bytes", 2 * 700 + 2048),
         Span(("t.py::u[4]", "t.py::u[5]"), "heap_bytes", 2 * 700 + 2049),
     ]
-    suspects = {s.nodeid: s for s in find_suspects(tests, LIMITS, spans)}
-    assert list(suspects) == [f"t.py::u[{n}]" for n in (0, 1, 2, 4, 5)]
-    assert len({s.signature for s in suspects.values()}) == 5
-    assert suspects["t.py::u[0]"].why == "over 3 tests, of which it is one, 4 blocks stay"
-    assert "the C heap grew by 2049 bytes" in suspects["t.py::u[5]"].why
+    candidates = {s.nodeid: s for s in find_candidates(tests, LIMITS, spans)}
+    assert list(candidates) == [f"t.py::u[{n}]" for n in (0, 1, 2, 4, 5)]
+    assert len({s.signature for s in candidates.values()}) == 5
+    assert candidates["t.py::u[0]"].why == "over 3 tests, of which it is one, 4 blocks stay"
+    assert "the C heap grew by 2049 bytes" in candidates["t.py::u[5]"].why
 
 
 def test_a_suite_that_is_never_read_after_single_tests_has_a_floor() -> None:
@@ -353,16 +357,16 @@ def test_a_suite_that_is_never_read_after_single_tests_has_a_floor() -> None:
         Span(tuple(f"t.py::u[{4 * n + k}]" for k in range(4)), "blocks", 4 * 32 + 5 * (n == 5))
         for n in range(10)
     ]
-    assert [s.nodeid for s in find_suspects(tests, LIMITS, spans)] == [
+    assert [s.nodeid for s in find_candidates(tests, LIMITS, spans)] == [
         f"t.py::u[{n}]" for n in range(20, 24)
     ]
 
 
-def test_a_suspect_of_its_own_keeps_its_signature_in_a_span() -> None:
+def test_a_candidate_of_its_own_keeps_its_signature_in_a_span() -> None:
     """What it left by itself tells more."""
     odd = swept("t.py::odd", quiet(survivors=1, blocks=None), types={"app.Client": 1})
     span = Span(("t.py::quiet[3]", "t.py::odd"), "blocks", 2 * 32 + 50)
-    found = {s.nodeid: s for s in find_suspects(suite(odd), LIMITS, [span])}
+    found = {s.nodeid: s for s in find_candidates(suite(odd), LIMITS, [span])}
     assert found["t.py::odd"].signature == signed(odd)
     assert found["t.py::odd"].why.startswith("1 object survives it; over 2 tests")
 
@@ -370,29 +374,29 @@ def test_a_suspect_of_its_own_keeps_its_signature_in_a_span() -> None:
 # --- witnesses -----------------------------------------------------------------------------------
 
 
-def suspect(nodeid: str, weight: float = 1.0, signature: str = "s") -> Suspect:
-    """A suspect of one signature."""
-    return Suspect(nodeid=nodeid, signature=signature, weight=weight, why="grew")
+def candidate(nodeid: str, weight: float = 1.0, signature: str = "s") -> Candidate:
+    """A candidate of one signature."""
+    return Candidate(nodeid=nodeid, signature=signature, weight=weight, why="grew")
 
 
 def test_the_heaviest_is_the_first_witness() -> None:
     """Order of the run does not matter, weight does."""
-    chosen = choose_witnesses([suspect("a.py::x", 1), suspect("a.py::y", 9)], 1)
+    chosen = choose_representatives([candidate("a.py::x", 1), candidate("a.py::y", 9)], 1)
     assert [s.nodeid for s in chosen["s"]] == ["a.py::y"]
 
 
 def test_witnesses_come_from_other_files_first() -> None:
     """Three heavy tests of one file leave room for lighter ones elsewhere."""
-    group = [suspect(f"a.py::x{n}", 100 - n) for n in range(5)]
-    group += [suspect("b.py::y", 2), suspect("c.py::z", 1)]
-    chosen = choose_witnesses(group, 3)["s"]
+    group = [candidate(f"a.py::x{n}", 100 - n) for n in range(5)]
+    group += [candidate("b.py::y", 2), candidate("c.py::z", 1)]
+    chosen = choose_representatives(group, 3)["s"]
     assert [s.nodeid for s in chosen] == ["a.py::x0", "b.py::y", "c.py::z"]
 
 
 def test_in_one_file_other_functions_come_first() -> None:
     """Parametrised cases of one function are the last choice."""
-    group = [suspect(f"a.py::x[{n}]", 100 - n) for n in range(5)] + [suspect("a.py::y", 1)]
-    chosen = choose_witnesses(group, 3)["s"]
+    group = [candidate(f"a.py::x[{n}]", 100 - n) for n in range(5)] + [candidate("a.py::y", 1)]
+    chosen = choose_representatives(group, 3)["s"]
     assert [s.nodeid for s in chosen] == ["a.py::x[0]", "a.py::y", "a.py::x[1]"]
 
 
@@ -405,17 +409,17 @@ def test_in_one_file_other_functions_come_first() -> None:
 )
 def test_every_group_sends_as_many_as_it_may(nodeids: list[str], most: int) -> None:
     """Never more than asked for, never fewer than there are, none twice."""
-    group = [suspect(nodeid, signature=nodeid[0]) for nodeid in nodeids]
-    for name, chosen in choose_witnesses(group, most).items():
+    group = [candidate(nodeid, signature=nodeid[0]) for nodeid in nodeids]
+    for name, chosen in choose_representatives(group, most).items():
         size = sum(s.signature == name for s in group)
         assert len(chosen) == len({s.nodeid for s in chosen}) == min(most, size)
 
 
 def test_a_signature_of_several_functions_is_split_where_somebody_is_unheard() -> None:
     """One of a single function is as fine as it gets, and one that was heard is left alone."""
-    mixed = [suspect(f"a.py::{name}", signature="mixed") for name in ("x[1]", "x[2]", "y[1]")]
-    single = [suspect(f"b.py::x[{n}]", signature="single") for n in range(3)]
-    heard = [suspect(f"c.py::{name}", signature="heard") for name in "xy"]
+    mixed = [candidate(f"a.py::{name}", signature="mixed") for name in ("x[1]", "x[2]", "y[1]")]
+    single = [candidate(f"b.py::x[{n}]", signature="single") for n in range(3)]
+    heard = [candidate(f"c.py::{name}", signature="heard") for name in "xy"]
     finer = split_by_function([*mixed, *single, *heard], {"a.py::x[2]", "b.py::x[2]"})
     assert [s.nodeid for s in finer] == ["a.py::x[1]", "a.py::x[2]", "a.py::y[1]"]
     signatures = [s.signature for s in finer]
@@ -425,18 +429,18 @@ def test_a_signature_of_several_functions_is_split_where_somebody_is_unheard() -
 
 def test_witnesses_are_heard_beside_those_who_were() -> None:
     """As many as one signature may have, all in all; the heaviest first."""
-    group = [suspect(f"a.py::x[{n}]", n) for n in range(5)]
-    other = [suspect("b.py::y", signature="t")]
-    more = choose_witnesses([*group, *other], 3, {"a.py::x[0]"})
+    group = [candidate(f"a.py::x[{n}]", n) for n in range(5)]
+    other = [candidate("b.py::y", signature="t")]
+    more = choose_representatives([*group, *other], 3, {"a.py::x[0]"})
     found = [s.nodeid for chosen in more.values() for s in chosen]
     assert found == ["a.py::x[4]", "a.py::x[3]", "b.py::y"]
-    assert choose_witnesses(group, 3, {s.nodeid for s in group[:4]}) == {"s": []}
+    assert choose_representatives(group, 3, {s.nodeid for s in group[:4]}) == {"s": []}
 
 
 def test_the_quickest_speaks_where_nobody_of_its_signature_was_heard() -> None:
     """Of equally quick ones the first by name, whatever they weigh."""
-    group = [replace(suspect(f"a.py::x[{n}]", n), duration_s=1.0 + (n > 2)) for n in range(5)]
-    heard = [suspect("b.py::y", signature="t"), suspect("b.py::z", signature="t")]
+    group = [replace(candidate(f"a.py::x[{n}]", n), duration_s=1.0 + (n > 2)) for n in range(5)]
+    heard = [candidate("b.py::y", signature="t"), candidate("b.py::z", signature="t")]
     assert [s.nodeid for s in quickest_of_each([*group, *heard], {"b.py::y"})] == ["a.py::x[0]"]
 
 
@@ -449,7 +453,7 @@ def test_finer_signatures_never_join_two_functions(
     names: list[tuple[str, int]], unheard: set[int]
 ) -> None:
     """And keep every member of the signatures that they replace."""
-    group = [suspect(f"a.py::{name}[{n}]") for name, n in names]
+    group = [candidate(f"a.py::{name}[{n}]") for name, n in names]
     waiting = {s.nodeid for at, s in enumerate(group) if at in unheard}
     finer = split_by_function(group, waiting)
     assert len(finer) in (0, len(group))
@@ -474,16 +478,16 @@ def moved(phase: Any, growth: Growth, instance: int = 1, **changes: Any) -> Fixt
 
 
 def accused(*records: FixtureRecord) -> list[str]:
-    """Names of the fixture suspects."""
-    return [s.name for s in find_fixture_suspects(records, LIMITS)]
+    """Names of the fixture candidates."""
+    return [s.name for s in find_fixture_candidates(records, LIMITS)]
 
 
 BIG = quiet(heap_bytes=5_000_000)
 
 
-def test_a_fixture_that_keeps_what_it_took_is_a_suspect() -> None:
+def test_a_fixture_that_keeps_what_it_took_is_a_candidate() -> None:
     """Its name stands for it, and the test that sets it up runs it again."""
-    (kept,) = find_fixture_suspects([moved("setup", BIG), moved("finalise", quiet())], LIMITS)
+    (kept,) = find_fixture_candidates([moved("setup", BIG), moved("finalise", quiet())], LIMITS)
     assert kept.name == "t.py::db [module fixture]"
     assert kept.nodeid == "t.py::a"
     assert kept.balance.heap_bytes == 5_000_700
@@ -578,10 +582,10 @@ def test_what_every_test_leaves_is_no_floor_beyond_pytests_share(
 ) -> None:
     """A suite whose every test leaves two megabytes has no clean test."""
     tests = [swept(f"t.py::t[{n}]", quiet(**left)) for n in range(60)]
-    assert len(find_suspects(tests, LIMITS)) == candidates
+    assert len(find_candidates(tests, LIMITS)) == candidates
 
 
 def test_a_spread_of_megabytes_hides_nothing() -> None:
     """Tests that leave more or less, each of them much."""
     tests = [swept(f"t.py::t[{n}]", quiet(heap_bytes=n * 100_000)) for n in range(1, 61)]
-    assert len(find_suspects(tests, LIMITS)) == 60
+    assert len(find_candidates(tests, LIMITS)) == 60

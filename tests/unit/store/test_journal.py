@@ -23,6 +23,7 @@ from pytest_leakcheck.model.causes import Cause
 from pytest_leakcheck.model.errors import RunError
 from pytest_leakcheck.model.journal_lines import (
     AssignRecord,
+    CandidateRecord,
     CaptureRecord,
     CauseRecord,
     CycleRecord,
@@ -35,7 +36,6 @@ from pytest_leakcheck.model.journal_lines import (
     SkipRecord,
     SpanRecord,
     StartRecord,
-    SuspectRecord,
     TestRecord,
 )
 from pytest_leakcheck.model.run import Span
@@ -195,12 +195,16 @@ def test_a_run_is_sorted_by_kind_worker_and_test(tmp_path: Path) -> None:
     assert run.damaged == {}
 
 
-def test_a_suspect_that_was_begun_and_not_ended_is_unfinished(tmp_path: Path) -> None:
+def test_a_candidate_that_was_begun_and_not_ended_is_unfinished(tmp_path: Path) -> None:
     """Whoever ended the process: it could write no more."""
-    begun = [SuspectRecord(nodeid=name, at="begin") for name in ("t.py::a", "t.py::b")]
+    begun = [CandidateRecord(nodeid=name, at="begin") for name in ("t.py::a", "t.py::b")]
     written(tmp_path, start("t.py::a"), closed("t.py::a"))
     written(
-        tmp_path, begun[0], SuspectRecord(nodeid="t.py::a", at="end"), begun[1], worker="confirm-1"
+        tmp_path,
+        begun[0],
+        CandidateRecord(nodeid="t.py::a", at="end"),
+        begun[1],
+        worker="confirm-1",
     )
     assert load_run(tmp_path).unfinished == {"t.py::b"}
 

@@ -212,7 +212,7 @@ def test_blocks_do_not_depend_on_the_way_another_probe_takes(
     probes: Probes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a probe drops waits in the interpreter's free lists, and a peak is read in two ways: one
-    block between them made hundreds of tests suspects."""
+    block between them made hundreds of tests candidates."""
 
     def wasteful(_: int | None = None) -> int:
         return len([{}, {}, {}, {}, {}, {}, {}, {}])
