@@ -104,9 +104,9 @@ def _tail(levels: int, rising: int) -> float:
 def rate(series: Sequence[Stretch]) -> Slope:
     """Growth per repeat with the interval of all stretches but the odd one in five.
 
-    The median of the stretches' rates, which one pool that fills does not move. Where some of them
-    leave nothing, that would be none: there it is Theil and Sen's slope, the median of all slopes
-    between two levels.
+    Of even growth the median of the stretches' rates, which one pool that fills does not move. Of
+    any other, that which comes on some repeats only or has a saw-tooth beside it, it is Theil and
+    Sen's slope, the median of all slopes between two levels.
 
     Raises:
         ValueError: ``series`` is empty.
@@ -114,9 +114,7 @@ def rate(series: Sequence[Stretch]) -> Slope:
     if not series:
         raise ValueError("a rate needs at least one stretch")
     rates = sorted(stretch.rate for stretch in series)
-    middle = statistics.median(rates)
-    if not all(stretch.rises for stretch in series):
-        middle = _theil_sen(series)
+    middle = statistics.median(rates) if is_even(series) else _theil_sen(series)
     odd = int(len(rates) * (1 - EVEN_SHARE) / 2)
     low, high = rates[odd], rates[-1 - odd]
     repeats = sum(stretch.repeats for stretch in series)
