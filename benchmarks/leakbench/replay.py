@@ -1,6 +1,8 @@
 """What the rule says of stored runs: journals are packed once, and judged again by any source tree.
 
-``python -m leakbench.replay pack STORE PACK``: the journals of a store's runs, compressed.
+``python -m leakbench.replay pack STORE PACK``: the journals of a store's runs, compressed, with
+what the rule says of them now.
+``python -m leakbench.replay check [PACK]``: whether it says the same still.
 ``python -m leakbench.replay judge PACK [--src PATH]``: a line for each test, as the package of that
 tree (default: the one that is importable) judges it.
 ``python -m leakbench.replay compare PACK --src OLD --src NEW``: the tests whose verdict differs,
@@ -10,6 +12,7 @@ each with whether it leaks.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import subprocess
@@ -22,8 +25,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from leakbench.cases import SideName, load_cases
+from pytest_leakcheck.conclude.run import judge_run
+from pytest_leakcheck.store.reader import load_run
 
 HERE = Path(__file__).resolve().parents[1]
+#: The journals of the last whole run that is on the page.
+PACK = HERE / "results" / "leakbench-journals.tar.xz"
+_VERDICTS = "verdicts.json"
 
 #: Runs in a process whose package is the one that is asked. Trees before the rooms had other names.
 _JUDGE = """
@@ -35,7 +43,7 @@ try:
 except ImportError:
     from pytest_leakcheck.journal import load_run
     from pytest_leakcheck.judge.runs import judge_run
-for folder in sorted(Path(sys.argv[1]).iterdir()):
+for folder in sorted(path for path in Path(sys.argv[1]).iterdir() if path.is_dir()):
     for test in judge_run(load_run(folder)).tests:
         print(json.dumps([folder.name, test.nodeid, test.verdict, test.reason]))
 """
@@ -50,14 +58,34 @@ class Judged(NamedTuple):
 
 def pack(store: Path, file: Path) -> int:
     """Write the journals of all runs of a store to one file; returns how many runs there are."""
-    count = 0
+    verdicts: list[tuple[str, str, str]] = []
     with tarfile.open(file, "w:xz", preset=9) as archive:
-        for folder in sorted((store / "work").glob("*/.leakcheck/run")):
+        folders = sorted((store / "work").glob("*/.leakcheck/run"))
+        for folder in folders:
             key = folder.parents[1].name
             for part in ("run.json", *(p.name for p in sorted(folder.glob("journal-*.jsonl")))):
                 archive.add(folder / part, f"{key}/{part}")
-            count += 1
-    return count
+            tests = judge_run(load_run(folder)).tests
+            verdicts += [(key, test.nodeid, test.verdict) for test in tests]
+        told = json.dumps(verdicts).encode()
+        entry = tarfile.TarInfo(_VERDICTS)
+        entry.size = len(told)
+        archive.addfile(entry, io.BytesIO(told))
+    return len(folders)
+
+
+def changed(packed: Path) -> list[str]:
+    """Tests of a pack whose verdict is another now than when it was made, a sentence each."""
+    with tarfile.open(packed) as archive:
+        member = archive.extractfile(_VERDICTS)
+        assert member is not None
+        stored = {(key, nodeid): verdict for key, nodeid, verdict in json.load(member)}
+    now = {place: found.verdict for place, found in judge(packed).items()}
+    return [
+        f"{key} {nodeid}: {verdict}, now {now.get((key, nodeid), 'gone')}"
+        for (key, nodeid), verdict in sorted(stored.items())
+        if now.get((key, nodeid)) != verdict
+    ]
 
 
 def judge(packed: Path, source: Path | None = None) -> dict[tuple[str, str], Judged]:
@@ -117,8 +145,8 @@ def _plain(verdict: str) -> str:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="leakbench.replay", description=__doc__)
-    parser.add_argument("what", choices=["pack", "judge", "compare"])
-    parser.add_argument("from_", metavar="STORE_OR_PACK", type=Path)
+    parser.add_argument("what", choices=["pack", "check", "judge", "compare"])
+    parser.add_argument("from_", metavar="STORE_OR_PACK", type=Path, nargs="?", default=PACK)
     parser.add_argument("to", metavar="PACK", type=Path, nargs="?")
     parser.add_argument("--src", type=Path, action="append", default=[])
     told = parser.parse_args()
@@ -127,9 +155,13 @@ def main() -> None:
             parser.error("pack needs a store and the file to write")
         runs = pack(told.from_, told.to)
         print(f"{runs} runs, {told.to.stat().st_size / 1e6:.1f} MB: {told.to}")
+    elif told.what == "check":
+        found = changed(told.from_)
+        print("\n".join(found) or "every verdict is the same")
+        sys.exit(bool(found))
     elif told.what == "judge":
-        for (key, nodeid), found in sorted(judge(told.from_, *told.src[:1]).items()):
-            print(f"{key}  {nodeid}  {found.verdict}: {found.reason}")
+        for (key, nodeid), test in sorted(judge(told.from_, *told.src[:1]).items()):
+            print(f"{key}  {nodeid}  {test.verdict}: {test.reason}")
     else:
         if len(told.src) != 2:
             parser.error("compare needs two source trees: --src OLD --src NEW")
