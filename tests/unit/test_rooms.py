@@ -143,7 +143,8 @@ def test_what_measures_imports_the_standard_library_and_msgspec_only() -> None:
         "pluggy",  # pytest's own
         "psutil",
         "memray",
-        "tomli",  # the standard library's tomllib, on Python 3.10
+        "tomllib",
+        "tomli",  # the one is the other on Python 3.10
         PACKAGE,
     }
     rooms = ("sweep", "confirm", "resources", "native", "explain")

@@ -322,8 +322,8 @@ def attribute(o: Live, name: str, *, make: bool = False) -> Any:
     return None
 
 
-#: In 3.11 and 3.12 attributes lie in an array beside the object, which no size tells.
-_VALUES_APART = (3, 11) <= sys.version_info < (3, 13)
+#: From 3.11 on attributes lie in an array beside the object, from 3.13 on behind it: no size tells.
+_VALUES_APART = sys.version_info >= (3, 11)
 
 
 def _values_bytes(o: Live) -> int:
