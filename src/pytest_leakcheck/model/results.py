@@ -13,7 +13,7 @@ from pytest_leakcheck.model.signals import Growth, Late, Outcome, Slope
 
 VerdictName: TypeAlias = Literal[
     "clean",  # nothing stays
-    "leak",  # grows on every repeat, by two signals or an exact one
+    "leak",  # grows on and on, seen by an exact signal or others that agree
     "settles",  # a cache, lazy import or pool: growth stops
     "held",  # a wider fixture holds it, and lets go
     "late",  # cyclic garbage only: freed by the collector, raises the peak

@@ -19,11 +19,11 @@ from pytest_leakcheck.model.words import (
 )
 
 VERDICT_MEANING: dict[VerdictName, str] = {
-    "leak": "grows on every repeat",
-    "unconfirmed": "grew once, and was not repeated or the repeats disagree",
+    "leak": "grows on and on",
+    "unconfirmed": "an answer is missing, or signals disagree",
     "late": "cyclic garbage only: freed by the collector, raises the peak",
     "held": "a wider fixture holds it, and lets go",
-    "settles": "a cache, lazy import or pool: growth stops",
+    "settles": "a cache, lazy import or pool: growth ends or is explained",
     "not judged": "not measured, for the reason given",
     "clean": "nothing stays",
 }
