@@ -51,7 +51,11 @@ def growth_phrases(
     pages and arenas, are told only where nothing finer shows half as much.
     """
     growing = [name for name in SPOKEN if name in slopes and grows(slopes[name])]
-    told = _told_bytes({name: slopes[name].per_run for name in growing if name in BYTE_SIGNALS})
+    # A thread reserves megabytes of address space for its stack, of which it uses next to none.
+    passed = {"mapped_bytes"} if "threads" in growing else set()
+    told = _told_bytes(
+        {n: slopes[n].per_run for n in growing if n in BYTE_SIGNALS and n not in passed}
+    )
     growing = [*told, *(name for name in growing if name not in BYTE_SIGNALS)]
     return [phrase(name, slopes[name].per_run, signed=signed) for name in growing[:limit]]
 

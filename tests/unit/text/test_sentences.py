@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_leakcheck.model import words
-from pytest_leakcheck.model.signals import Growth, Slope
+from pytest_leakcheck.model.signals import BYTE_SIGNALS, Growth, Slope
 from pytest_leakcheck.text import sentences as text
 
 
@@ -142,3 +142,23 @@ def test_the_module_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("grown", "told"),
+    [
+        ({"heap_bytes": 5_000, "python_bytes": 4_900}, ["heap_bytes"]),
+        ({"heap_bytes": 9, "python_bytes": 96, "mapped_bytes": 500_000}, ["mapped_bytes"]),
+        ({"heap_bytes": 400_000, "mapped_bytes": 500_000}, ["heap_bytes"]),
+        ({"heap_bytes": 5_000_000, "mapped_bytes": 13_000_000, "threads": 7}, ["heap_bytes"]),
+        ({"rss_bytes": 9_000_000, "fds": 1}, ["rss_bytes"]),
+        ({"fds": 1, "survivors": 3}, []),
+    ],
+)
+def test_bytes_are_told_once(grown: dict[str, float], told: list[str]) -> None:
+    """By the signal that grew most; address space that threads reserve for stacks is none."""
+    slopes = {name: Slope(per_run=value) for name, value in grown.items()}
+    phrases = text.growth_phrases(slopes, limit=9)
+    wanted = [text.phrase(name, grown[name]) for name in told]
+    assert phrases[: len(wanted)] == wanted
+    assert len(phrases) == len(wanted) + len(grown.keys() - BYTE_SIGNALS)
