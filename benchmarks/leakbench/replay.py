@@ -15,6 +15,7 @@ import argparse
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -64,14 +65,26 @@ def pack(store: Path, file: Path) -> int:
         for folder in folders:
             key = folder.parents[1].name
             for part in ("run.json", *(p.name for p in sorted(folder.glob("journal-*.jsonl")))):
-                archive.add(folder / part, f"{key}/{part}")
+                _add(archive, f"{key}/{part}", _portable((folder / part).read_bytes()))
             tests = judge_run(load_run(folder)).tests
             verdicts += [(key, test.nodeid, test.verdict) for test in tests]
-        told = json.dumps(verdicts).encode()
-        entry = tarfile.TarInfo(_VERDICTS)
-        entry.size = len(told)
-        archive.addfile(entry, io.BytesIO(told))
+        _add(archive, _VERDICTS, json.dumps(verdicts).encode())
     return len(folders)
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    archive.addfile(entry, io.BytesIO(content))
+
+
+#: Where an interpreter or an environment lies is of no interest elsewhere.
+_PLACES = re.compile(rb"/[^\"\s,:()]*?/(lib/python3\.[0-9]+|include|bin)/")
+
+
+def _portable(journal: bytes) -> bytes:
+    """A journal without the folders of the machine that it was made on."""
+    return _PLACES.sub(rb"\1/", journal)
 
 
 def changed(packed: Path) -> list[str]:
