@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -130,8 +131,9 @@ def test_compare_says_what_each_fix_did(
     words = ["compare", "before", "guide", "after", "--root", str(runs), "--out", str(tmp_path)]
     assert main(words) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "1 cause unchanged between before and guide" in told
-    assert "1 cause fixed between before and after" in told
+    # What chromadb's compiled code keeps of a closed client may be told beside it.
+    assert re.search(r"1 cause unchanged[^;]* between before and guide", told), told
+    assert re.search(r"1 (cause )?fixed between before and after", told), told
     text = (tmp_path / "compare.md").read_text()
     assert REGISTRY.replace("_", "\\_") in text or REGISTRY in text
     assert "fixed" in text
