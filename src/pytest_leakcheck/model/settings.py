@@ -53,7 +53,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """RSS moves in pages and arenas: below this total it neither supports nor refutes."""
     released_share: float = 0.9
     """Wider fixtures let go when, with them ended each time, this share of the growth is gone."""
-    native_least_bytes: int = 16
+    native_least_bytes: int = 256
     """C heap that Python's own memory does not explain is looked into above this per repeat …"""
     native_share: float = 0.2
     """… and above this share of the C heap's growth."""
