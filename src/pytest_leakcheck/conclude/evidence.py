@@ -21,6 +21,7 @@ from pytest_leakcheck.judge.evidence import (
 from pytest_leakcheck.judge.ledger import LARGEST_BLOCK, weigh
 from pytest_leakcheck.judge.nuisances import own_causes
 from pytest_leakcheck.judge.statistics import median_growth
+from pytest_leakcheck.judge.strength import TRACED_REPEATS
 from pytest_leakcheck.model.causes import Cause
 from pytest_leakcheck.model.journal_lines import Phase, RepeatRecord
 from pytest_leakcheck.model.run import Run
@@ -106,23 +107,32 @@ def causes_of(run: Run, nodeid: str) -> list[Cause]:
     accounts = weigh(evidence, policy)
     grown = {name: account.rate.per_run for name, account in accounts.items()}
     heap = grown.get("heap_bytes", 0.0)
-    python = _traced_bytes(evidence)
+    python = _traced_bytes(evidence, policy)
     if grown.get("blocks", 0.0) <= 0:
         # Python objects that stay are in the C heap then; the others were there for that repeat.
         python = min(python, heap)
     mapped = accounts.get("mapped_bytes")
     if mapped is not None and mapped.trend == "grows":
         heap = max(heap, grown["mapped_bytes"])
+    if python < heap / 2 and heap < policy.native_least_bytes:
+        return causes  # of so little C heap another place matches by chance
     sites = [site for record in run.captures.get(nodeid, []) for site in record.sites]
     cause = native_cause(sites, heap, python, watched)
     return causes if cause is None else [*causes, cause]
 
 
-def _traced_bytes(evidence: Evidence) -> float:
+def _traced_bytes(evidence: Evidence, policy: Policy) -> float:
     """Python memory that stays of a repeat, as traces saw it."""
     traces = () if isinstance(evidence.traces, NotAsked) else evidence.traces
-    # The first traced repeat fills caches that tracing itself needs.
-    left = min((record.growth.python_bytes or 0 for record in traces), default=0)
+    # The first traced repeat fills caches that tracing itself needs; of few repeats a little says
+    # nothing.
+    noise = policy.noise_python_bytes
+    told = [
+        record.growth.python_bytes or 0
+        for record in traces
+        if record.number >= TRACED_REPEATS or (record.growth.python_bytes or 0) > noise
+    ]
+    left = min(told, default=0)
     return float(left - (evidence.blank.growth.python_bytes or 0))
 
 

@@ -22,7 +22,7 @@ _EVEN_WINDOWS = 4
 #: … or over so many stretches, single repeats among them.
 _EVEN_STRETCHES = 6
 #: In a trace of so many repeats a place that left a block on each of them is believed.
-_TRACED_REPEATS = 5
+TRACED_REPEATS = 5
 
 
 def is_enough(
@@ -76,7 +76,7 @@ def _is_traced(evidence: Evidence, policy: Policy) -> bool:
 
 
 def _one_place(traces: Collection[RepeatRecord]) -> bool:
-    if any(record.number < _TRACED_REPEATS for record in traces):
+    if any(record.number < TRACED_REPEATS for record in traces):
         return False
     places = [{(s.file, s.line) for s in record.sites if s.blocks >= 1} for record in traces]
     return bool(set.intersection(*places))
